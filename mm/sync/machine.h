@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * struct machine: all the state there is.  It stands at the start of its
+ * arena, everything else of the machine follows in the same arena:
+ *
+ *   | machine | scratch | slab region | mem_map | RAM frames | ROM window |
+ *
+ * Which lock protects what stands beside each field; what has no note is
+ * constant after machine_boot.
+ */
+#ifndef FAULTLINE_MM_SYNC_MACHINE_H_
+#define FAULTLINE_MM_SYNC_MACHINE_H_
+
+#include "mm/interface.h"
+#include "mm/sync/list.h"
+#include "mm/sync/lock.h"
+#include "mm/sync/page.h"
+#include "mm/sync/sched.h"
+#include "mm/sync/types.h"
+
+FL_BEGIN_DECLS
+
+#define FL_MAX_CACHES 32
+#define FL_BIT_WAIT_BUCKETS 64
+#define FL_SCRATCH_BYTES (96 * 1024)
+
+struct super_block;
+struct cramfs_machine;
+
+struct kmem_cache {
+	struct machine *machine;
+	const char *name;
+	u32 object_bytes; /* as asked for */
+	u32 stride;       /* with redzone and alignment */
+	spinlock_t lock;
+	void *free_first;  /* lock; LIFO, or FIFO in explored builds */
+	void *free_last;   /* lock */
+	u64 live;          /* lock */
+	u64 ever;          /* lock */
+};
+
+struct bit_wait_bucket {
+	spinlock_t lock;
+	struct list_head waiters; /* lock */
+};
+
+/* Later upstream fixes that are switches; see fix_name(). */
+enum fl_fix {
+	FL_FIX_FAULT_PREALLOC, /* do_fault's preallocated pte page freed
+				  through a saved mm, fc8efd2ddfed */
+	FL_FIX_MM_FAULT_ERROR, /* mm_fault_error keeps no vma, a3c4fb7c9c2e */
+	FL_FIX_VMA_IS_ANONYMOUS, /* vma_is_anonymous false positives,
+				    bfd40eaff5ab */
+	FL_FIXES
+};
+
+struct machine {
+	struct fl_machine_config config;
+	char *arena;
+	u64 arena_bytes;
+
+	void *scratch; /* FL_SCRATCH_BYTES, see machine_scratch() */
+	char *slab_base, *slab_end;
+	char *slab_next; /* slab_lock */
+	spinlock_t slab_lock;
+	struct kmem_cache caches[FL_MAX_CACHES];
+	u32 nr_caches;
+
+	struct page *mem_map;
+	char *ram;
+	kulong ram_pfn, ram_pages;
+	spinlock_t free_lock;
+	struct list_head free_pages; /* free_lock */
+	u64 nr_free;                 /* free_lock */
+	char *rom;
+	phys_addr_t rom_phys;
+	u64 rom_bytes;
+
+	struct bit_wait_bucket bit_wait[FL_BIT_WAIT_BUCKETS];
+	struct list_head tasks; /* tasks_lock */
+	spinlock_t tasks_lock;
+
+	struct page *zero_page; /* ZERO_PAGE(0), reserved */
+	struct task_struct init_task; /* `current` of [host] calls */
+	u32 sysctl_max_map_count;
+	kulong fault_around_bytes;
+	u64 fixes_off; /* bit per enum fl_fix */
+
+	struct kmem_cache *task_cachep;
+	struct kmem_cache *mm_cachep, *vm_area_cachep;
+	struct kmem_cache *anon_vma_cachep, *anon_vma_chain_cachep;
+	struct kmem_cache *filp_cachep, *inode_cachep, *dentry_cachep,
+		*sb_cachep, *radix_cachep, *cramfs_sb_cachep;
+	struct kmem_cache *kmalloc_caches[8]; /* 32 ... 4096 bytes */
+	struct kmem_cache *pgd_cachep; /* ARM: 8 KiB, more than a frame */
+
+	/* What boot itself keeps, for check_machine to compare with. */
+	u64 boot_free_pages;
+	u64 boot_objects[FL_MAX_CACHES];
+
+	struct list_head super_blocks; /* sb_lock */
+	spinlock_t sb_lock;
+
+	/* Reserved PAT ranges (x86): a list of struct pat_range, pat_lock. */
+	struct list_head pat_ranges;
+	spinlock_t pat_lock;
+	u64 nr_pat_ranges; /* pat_lock */
+
+	struct mutex cramfs_read_mutex; /* cramfs' read_mutex */
+	void *cramfs_private;           /* cramfs_read_mutex: inflate state */
+};
+
+static inline struct machine *current_machine(void)
+{
+	return current->machine;
+}
+static inline bool fl_fixed(const struct machine *machine, enum fl_fix fix)
+{
+	return !((machine->fixes_off >> fix) & 1);
+}
+
+/* machine_bytes, machine_boot, ... of struct fl_kernel, sync's part. */
+u64 machine_layout_bytes(const struct fl_machine_config *config);
+/* Arena, slab, mem_map, free pages, tasks list; no caches of mm yet. */
+struct machine *machine_init(void *arena, u64 bytes,
+			     const struct fl_machine_config *config,
+			     const char **error);
+
+/*
+ * A [host] call runs as the machine's init_task: makes it `current` and
+ * returns who was; machine_leave puts that back.
+ */
+struct task_struct *machine_enter(struct machine *machine);
+void machine_leave(struct task_struct *before);
+
+/* ---- events, for code that is not instrumented ---- */
+extern struct fl_runtime fl_runtime __attribute__((visibility("hidden")));
+void fl_attach_runtime(const struct fl_runtime *runtime);
+void fl_event_at(u32 kind, const void *obj, u64 size, u32 arg,
+		 const char *name, const void *pc);
+#define FL_HERE __builtin_return_address(0)
+#define fl_event(kind, obj, size, arg, name)                               \
+	do {                                                               \
+		if (unlikely(fl_runtime.event != NULL))                    \
+			fl_event_at(kind, obj, size, arg, name, FL_HERE);  \
+	} while (0)
+static inline u32 fl_choose(u32 n, u32 why)
+{
+	return fl_runtime.choose(n, why);
+}
+
+FL_END_DECLS
+
+#endif /* FAULTLINE_MM_SYNC_MACHINE_H_ */

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * struct page, the memory map and the page allocator
+ * (include/linux/mm_types.h, page-flags.h, page_ref.h, gfp.h).
+ *
+ * RAM is `ram_pages` frames whose first pfn is the machine's ram_pfn; the ROM
+ * window has no struct page (pfn_valid is false there), as memory outside the
+ * kernel's own has none.
+ */
+#ifndef FAULTLINE_MM_SYNC_PAGE_H_
+#define FAULTLINE_MM_SYNC_PAGE_H_
+
+#include "mm/sync/atomic.h"
+#include "mm/sync/bug.h"
+#include "mm/sync/list.h"
+#include "mm/sync/lock.h"
+#include "mm/sync/slab.h"
+#include "mm/sync/types.h"
+
+FL_BEGIN_DECLS
+
+struct address_space;
+
+enum pageflags {
+	PG_locked,
+	PG_error,
+	PG_referenced,
+	PG_uptodate,
+	PG_dirty,
+	PG_lru,
+	PG_active,
+	PG_reserved,
+	PG_swapbacked,
+	PG_mlocked
+};
+
+/* Low bit of page->mapping: it points to an anon_vma. */
+#define PAGE_MAPPING_ANON 1
+
+struct page {
+	kulong flags;                  /* atomic bits, enum pageflags */
+	struct address_space *mapping; /* page lock; or anon_vma | 1 */
+	pgoff_t index;                 /* pages, in mapping or anon_vma */
+	union {
+		kulong private_; /* `private` to C */
+#ifndef __cplusplus
+		kulong private;
+#endif
+	};
+	atomic_t _mapcount; /* ptes that map it, minus 1 */
+	atomic_t _refcount; /* 0: free */
+	struct list_head lru;
+	spinlock_t ptl; /* when it is a pte or pmd page */
+};
+
+#define FL_PAGE_FLAG(Name, bit)                                       \
+	static inline bool Page##Name(const struct page *page)        \
+	{                                                             \
+		return test_bit(bit, &page->flags);                   \
+	}                                                             \
+	static inline void SetPage##Name(struct page *page)           \
+	{                                                             \
+		set_bit(bit, &page->flags);                           \
+	}                                                             \
+	static inline void ClearPage##Name(struct page *page)         \
+	{                                                             \
+		clear_bit(bit, &page->flags);                         \
+	}
+FL_PAGE_FLAG(Locked, PG_locked)
+FL_PAGE_FLAG(Error, PG_error)
+FL_PAGE_FLAG(Referenced, PG_referenced)
+/*
+ * Publishes the content: the smp_wmb of SetPageUptodate and the smp_rmb of
+ * PageUptodate.
+ */
+static inline bool PageUptodate(const struct page *page)
+{
+	return (__atomic_load_n(&page->flags, __ATOMIC_ACQUIRE) >>
+		PG_uptodate) & 1;
+}
+static inline void SetPageUptodate(struct page *page)
+{
+	__atomic_fetch_or(&page->flags, (kulong)1 << PG_uptodate,
+			  __ATOMIC_RELEASE);
+}
+static inline void ClearPageUptodate(struct page *page)
+{
+	clear_bit(PG_uptodate, &page->flags);
+}
+FL_PAGE_FLAG(Dirty, PG_dirty)
+FL_PAGE_FLAG(LRU, PG_lru)
+FL_PAGE_FLAG(Reserved, PG_reserved)
+FL_PAGE_FLAG(SwapBacked, PG_swapbacked)
+FL_PAGE_FLAG(Mlocked, PG_mlocked)
+
+static inline int page_ref_count(struct page *page)
+{
+	return atomic_read(&page->_refcount);
+}
+static inline int page_mapcount(struct page *page)
+{
+	return atomic_read(&page->_mapcount) + 1;
+}
+static inline bool page_mapped(struct page *page)
+{
+	return page_mapcount(page) > 0;
+}
+
+/* Page allocator, order 0.  NULL when there is none, or chosen to fail. */
+struct page *alloc_page(gfp_t flags);
+/* Drops alloc_page's reference; refcount 0 -> back to the free list. */
+void __free_page(struct page *page);
+/* BUG unless somebody holds a reference already. */
+void get_page(struct page *page);
+/* Takes a reference unless the page is free: true when it did. */
+bool get_page_unless_zero(struct page *page);
+/* Drops a reference; the last one frees the page. */
+void put_page(struct page *page);
+
+bool pfn_valid(kulong pfn);
+struct page *pfn_to_page(kulong pfn); /* BUG unless pfn_valid */
+kulong page_to_pfn(const struct page *page);
+/* The frame's bytes, PAGE_SIZE of them (page_address, kmap). */
+void *page_address(const struct page *page);
+/* The bytes at a physical address in RAM or ROM; NULL when there is nothing. */
+void *phys_to_virt(phys_addr_t phys);
+struct page *virt_to_page(const void *address);
+#define kmap(page) page_address(page)
+#define kunmap(page) ((void)(page))
+
+FL_END_DECLS
+
+#endif /* FAULTLINE_MM_SYNC_PAGE_H_ */

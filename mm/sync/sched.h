@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tasks, `current` and the signals that the fault path looks at
+ * (include/linux/sched.h, sched/signal.h).
+ */
+#ifndef FAULTLINE_MM_SYNC_SCHED_H_
+#define FAULTLINE_MM_SYNC_SCHED_H_
+
+#include "mm/sync/list.h"
+#include "mm/sync/types.h"
+
+FL_BEGIN_DECLS
+
+struct machine;
+struct mm_struct;
+struct vm_area_struct;
+
+#define TASK_COMM_LEN 16
+#define VMACACHE_SIZE 4
+
+#define TASK_RUNNING 0
+#define TASK_INTERRUPTIBLE 1
+#define TASK_UNINTERRUPTIBLE 2
+#define TASK_WAKEKILL 128
+#define TASK_KILLABLE (TASK_WAKEKILL | TASK_UNINTERRUPTIBLE)
+
+#define SIGBUS 7
+#define SIGKILL 9
+#define SIGSEGV 11
+#define SEGV_MAPERR 1
+#define SEGV_ACCERR 2
+#define BUS_ADRERR 2
+
+struct vmacache {
+	u32 seqnum;
+	struct vm_area_struct *vmas[VMACACHE_SIZE];
+};
+
+struct task_struct {
+	struct machine *machine;
+	struct mm_struct *mm; /* NULL after exit_mm, and in kernel threads */
+	struct vmacache vmacache;
+	u32 cpu;
+	u32 state;              /* TASK_*; atomic */
+	u32 rcu_depth;
+	u64 pending;            /* bit n-1: signal n; atomic */
+	int fault_sig;          /* what the last fault delivered, 0: nothing */
+	int fault_code;
+	u64 fault_addr;
+	u64 min_flt, maj_flt;
+	void *host;             /* the runtime's cookie */
+	struct list_head tasks; /* machine->tasks */
+	char comm[TASK_COMM_LEN];
+	bool oom_victim;
+	/*
+	 * 1 while the task's CPU is inside one access by user code, from the
+	 * page-table walk to the bytes; atomic.  A TLB flush waits for it, as
+	 * the interrupt that it stands for waits for the end of an instruction.
+	 */
+	u32 user_walk;
+};
+
+extern __thread struct task_struct *fl_current
+	__attribute__((visibility("hidden"), tls_model("initial-exec")));
+/* Out of line: the variable is the runtime's, not model state. */
+struct task_struct *get_current(void) __attribute__((pure));
+#define current get_current()
+
+/* Blocks until wake_up_process, with state already set by the caller. */
+void schedule_on(const void *obj, const char *why);
+void set_current_state(u32 state);
+/* True when the task was sleeping. */
+bool wake_up_process(struct task_struct *task);
+void send_sig(int sig, struct task_struct *task);
+bool signal_pending(const struct task_struct *task);
+bool fatal_signal_pending(const struct task_struct *task);
+/* Records the signal a fault delivers (force_sig_info_fault). */
+void force_sig_fault(int sig, int code, kulong address);
+void cond_resched(void);
+
+FL_END_DECLS
+
+#endif /* FAULTLINE_MM_SYNC_SCHED_H_ */
