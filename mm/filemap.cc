@@ -1,0 +1,504 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The page cache and faults on files (mm/filemap.c, mm/truncate.c of 4.13).
+ *
+ *   find_get_page, add_to_page_cache_lru, delete_from_page_cache
+ *   lock_page, unlock_page, __lock_page_or_retry
+ *   filemap_fault, filemap_map_pages, filemap_page_mkwrite
+ *   generic_file_read, generic_file_mmap, generic_file_readonly_mmap
+ *   truncate_inode_pages_final
+ *
+ * Lock order:
+ *   mmap_sem
+ *     page lock                   a bit of page->flags, sleeping
+ *       mapping->i_mmap_rwsem
+ *         pte lock
+ *           mapping->tree_lock
+ *
+ * A lookup holds only rcu_read_lock: it takes a reference on what it found
+ * unless the count is zero, and then looks whether the slot still names the
+ * same page.  tree_lock excludes writers.  Readers of page->mapping hold the
+ * page lock.
+ *
+ * Left out: readahead (a file system without a backing device has ra_pages 0,
+ * so 4.13 reads page by page as well), dirty accounting and write-back,
+ * shadow entries, the LRU lists, partial truncation.
+ */
+#include "mm/fault.h"
+#include "mm/fs.h"
+#include "mm/internal.h"
+#include "mm/mm.h"
+#include "mm/radix_tree.h"
+#include "mm/sync/sched.h"
+#include "mm/sync/string.h"
+
+extern "C" {
+
+void address_space_init_once(struct address_space *mapping)
+{
+	memset(mapping, 0, sizeof(*mapping));
+	spin_lock_init_named(&mapping->tree_lock, "mapping->tree_lock");
+	init_rwsem_named(&mapping->i_mmap_rwsem, "mapping->i_mmap_rwsem");
+	mapping->i_mmap.rb_node = NULL;
+}
+
+/* ---- the page lock ---- */
+
+bool trylock_page(struct page *page)
+{
+	return bit_trylock(PG_locked, &page->flags, "page_lock");
+}
+
+void lock_page(struct page *page)
+{
+	bit_lock(PG_locked, &page->flags, "page_lock");
+}
+
+int lock_page_killable(struct page *page)
+{
+	return bit_lock_killable(PG_locked, &page->flags, "page_lock");
+}
+
+void unlock_page(struct page *page)
+{
+	VM_BUG_ON_PAGE(!PageLocked(page), page);
+	bit_unlock(PG_locked, &page->flags, "page_lock");
+}
+
+static int wait_on_page_locked(struct page *page, bool killable)
+{
+	return PageLocked(page) ? wait_on_bit(PG_locked, &page->flags,
+					      "page_lock", killable) :
+				  0;
+}
+
+/*
+ * 1: the page is locked, mmap_sem still held.  0: it is not; mmap_sem was
+ * dropped, unless the caller asked not to wait at all.  With ALLOW_RETRY the
+ * lock is only waited for, not taken: the caller will start over.  Without,
+ * only a KILLABLE waiter that was killed gives up.
+ */
+int __lock_page_or_retry(struct page *page, struct mm_struct *mm, u32 flags)
+{
+	if (flags & FAULT_FLAG_ALLOW_RETRY) {
+		if (flags & FAULT_FLAG_RETRY_NOWAIT)
+			return 0;
+		up_read(&mm->mmap_sem);
+		(void)wait_on_page_locked(page, flags & FAULT_FLAG_KILLABLE);
+		return 0;
+	}
+	if (flags & FAULT_FLAG_KILLABLE) {
+		if (lock_page_killable(page)) {
+			up_read(&mm->mmap_sem);
+			return 0;
+		}
+	} else {
+		lock_page(page);
+	}
+	return 1;
+}
+
+static int lock_page_or_retry(struct page *page, struct mm_struct *mm,
+			      u32 flags)
+{
+	return trylock_page(page) || __lock_page_or_retry(page, mm, flags);
+}
+
+/* ---- the tree ---- */
+
+/* Takes a reference on what the slot names now; NULL when it is empty. */
+static struct page *get_slot_page(void **slot)
+{
+	for (;;) {
+		struct page *page = (struct page *)radix_tree_deref_slot(slot);
+
+		if (!page)
+			return NULL;
+		if (!get_page_unless_zero(page))
+			continue;
+		/* Freed and reused for something else meanwhile? */
+		if (likely(page == radix_tree_deref_slot(slot)))
+			return page;
+		put_page(page);
+	}
+}
+
+struct page *find_get_page(struct address_space *mapping, pgoff_t index)
+{
+	struct page *page = NULL;
+	void **slot;
+
+	rcu_read_lock();
+	slot = radix_tree_lookup_slot(mapping, index);
+	if (slot)
+		page = get_slot_page(slot);
+	rcu_read_unlock();
+	return page;
+}
+
+/* The tree's nodes are allocated without tree_lock, as preloading does. */
+static int page_cache_tree_insert(struct address_space *mapping,
+				  struct page *page)
+{
+	struct kmem_cache *cache = current_machine()->radix_cachep;
+	struct radix_node *spare = NULL;
+	int error;
+
+	for (;;) {
+		spin_lock(&mapping->tree_lock);
+		error = radix_tree_insert(mapping, page->index, page, &spare);
+		if (!error)
+			mapping->nrpages++;
+		spin_unlock(&mapping->tree_lock);
+		if (error != -EAGAIN)
+			break;
+		spare = (struct radix_node *)kmem_cache_zalloc(cache,
+							       GFP_KERNEL);
+		if (!spare)
+			return -ENOMEM;
+	}
+	if (spare)
+		kmem_cache_free(cache, spare);
+	return error;
+}
+
+/* 0 and the page locked, or -EEXIST, -ENOMEM and it is not. */
+int add_to_page_cache_lru(struct page *page, struct address_space *mapping,
+			  pgoff_t index, gfp_t gfp)
+{
+	int error;
+
+	(void)gfp;
+	lock_page(page);
+	get_page(page);
+	WRITE_ONCE(page->mapping, mapping);
+	page->index = index;
+	error = page_cache_tree_insert(mapping, page);
+	if (unlikely(error)) {
+		WRITE_ONCE(page->mapping, (struct address_space *)NULL);
+		put_page(page);
+		unlock_page(page);
+	}
+	return error;
+}
+
+void delete_from_page_cache(struct page *page)
+{
+	struct address_space *mapping = READ_ONCE(page->mapping);
+
+	BUG_ON(!PageLocked(page));
+	VM_BUG_ON_PAGE(page_mapped(page), page);
+	spin_lock(&mapping->tree_lock);
+	BUG_ON(radix_tree_delete(mapping, page->index) != page);
+	mapping->nrpages--;
+	WRITE_ONCE(page->mapping, (struct address_space *)NULL);
+	spin_unlock(&mapping->tree_lock);
+	put_page(page);
+}
+
+void truncate_inode_pages_final(struct address_space *mapping)
+{
+	pgoff_t index = 0;
+
+	for (;;) {
+		struct page *page;
+		void **slot;
+
+		rcu_read_lock();
+		slot = radix_tree_next_slot(mapping, index, ~(pgoff_t)0,
+					    &index);
+		page = slot ? get_slot_page(slot) : NULL;
+		rcu_read_unlock();
+		if (!page)
+			break;
+		lock_page(page);
+		BUG_ON(page_mapped(page));
+		if (PageDirty(page))
+			ClearPageDirty(page);
+		delete_from_page_cache(page);
+		unlock_page(page);
+		put_page(page);
+	}
+	radix_tree_destroy(mapping);
+}
+
+/* ---- faults ---- */
+
+static pgoff_t max_index(struct inode *inode)
+{
+	return (pgoff_t)((i_size_read(inode) + (loff_t)PAGE_SIZE - 1) >>
+			 PAGE_SHIFT);
+}
+
+/* 0 also when somebody else read the page first; or -errno of readpage. */
+static int page_cache_read(struct file *file, pgoff_t index, gfp_t gfp)
+{
+	struct address_space *mapping = file->f_mapping;
+	struct page *page = alloc_page(gfp);
+	int ret;
+
+	if (!page)
+		return -ENOMEM;
+	ret = add_to_page_cache_lru(page, mapping, index, gfp);
+	if (ret == 0)
+		ret = mapping->a_ops->readpage(file, page);
+	else if (ret == -EEXIST)
+		ret = 0;
+	put_page(page);
+	return ret;
+}
+
+/*
+ * vm_ops->fault of a file: the page of vmf->pgoff, locked, up to date, within
+ * the file.  VM_FAULT_RETRY: the page was locked and mmap_sem is dropped.
+ */
+int filemap_fault(struct vm_fault *vmf)
+{
+	struct file *file = vmf->vma->vm_file;
+	struct address_space *mapping = file->f_mapping;
+	struct inode *inode = mapping->host;
+	const pgoff_t offset = vmf->pgoff;
+	struct page *page;
+	int ret = 0;
+	int error;
+
+	if (unlikely(offset >= max_index(inode)))
+		return VM_FAULT_SIGBUS;
+
+	page = find_get_page(mapping, offset);
+	if (!page) {
+		ret = VM_FAULT_MAJOR;
+retry_find:
+		page = find_get_page(mapping, offset);
+		if (!page)
+			goto no_cached_page;
+	}
+
+	if (!lock_page_or_retry(page, vmf->vma->vm_mm, vmf->flags)) {
+		put_page(page);
+		return ret | VM_FAULT_RETRY;
+	}
+	if (unlikely(READ_ONCE(page->mapping) != mapping)) {
+		unlock_page(page);
+		put_page(page);
+		goto retry_find;
+	}
+	VM_BUG_ON_PAGE(page->index != offset, page);
+
+	if (unlikely(!PageUptodate(page)))
+		goto page_not_uptodate;
+
+	/* Under the page lock, which truncation takes after the new size. */
+	if (unlikely(offset >= max_index(inode))) {
+		unlock_page(page);
+		put_page(page);
+		return VM_FAULT_SIGBUS;
+	}
+	vmf->page = page;
+	return ret | VM_FAULT_LOCKED;
+
+no_cached_page:
+	error = page_cache_read(file, offset, vmf->gfp_mask);
+	if (error >= 0)
+		goto retry_find;
+	return error == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+
+page_not_uptodate:
+	/* An earlier read failed: once more, and now its error counts. */
+	ClearPageError(page);
+	error = mapping->a_ops->readpage(file, page);
+	if (!error) {
+		(void)wait_on_page_locked(page, false);
+		if (!PageUptodate(page))
+			error = -EIO;
+	}
+	put_page(page);
+	if (!error)
+		goto retry_find;
+	return VM_FAULT_SIGBUS;
+}
+
+/*
+ * Maps the pages of [start_pgoff, end_pgoff] that can be had without waiting:
+ * up to date, unlocked, in the file.  Never sleeps.  vmf->pte, if it becomes
+ * set, is left mapped and locked for the caller.
+ */
+void filemap_map_pages(struct vm_fault *vmf, pgoff_t start_pgoff,
+		       pgoff_t end_pgoff)
+{
+	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	pgoff_t last_pgoff = start_pgoff;
+	pgoff_t index = start_pgoff;
+	void **slot;
+
+	rcu_read_lock();
+	for (;;) {
+		struct page *page;
+
+		slot = radix_tree_next_slot(mapping, index, end_pgoff, &index);
+		if (!slot)
+			break;
+		page = get_slot_page(slot);
+		if (unlikely(!page))
+			goto next;
+		if (!PageUptodate(page))
+			goto skip;
+		if (!trylock_page(page))
+			goto skip;
+		if (READ_ONCE(page->mapping) != mapping || !PageUptodate(page))
+			goto unlock;
+		if (page->index >= max_index(mapping->host))
+			goto unlock;
+
+		vmf->address += (index - last_pgoff) << PAGE_SHIFT;
+		if (vmf->pte)
+			vmf->pte += index - last_pgoff;
+		last_pgoff = index;
+		if (alloc_set_pte(vmf, page))
+			goto unlock;
+		unlock_page(page);
+		goto next;
+unlock:
+		unlock_page(page);
+skip:
+		put_page(page);
+next:
+		if (index++ == end_pgoff)
+			break;
+	}
+	rcu_read_unlock();
+}
+
+static int filemap_page_mkwrite(struct vm_fault *vmf)
+{
+	struct page *page = vmf->page;
+	struct inode *inode = file_inode(vmf->vma->vm_file);
+
+	lock_page(page);
+	if (READ_ONCE(page->mapping) != inode->i_mapping) {
+		unlock_page(page);
+		return VM_FAULT_NOPAGE;
+	}
+	if (!PageDirty(page))
+		SetPageDirty(page);
+	return VM_FAULT_LOCKED;
+}
+
+const struct vm_operations_struct generic_file_vm_ops = {
+	NULL, /* open */
+	NULL, /* close */
+	NULL, /* mremap */
+	filemap_fault,
+	filemap_map_pages,
+	filemap_page_mkwrite,
+};
+
+int generic_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (!file->f_mapping->a_ops || !file->f_mapping->a_ops->readpage)
+		return -ENOSYS;
+	vma->vm_ops = &generic_file_vm_ops;
+	return 0;
+}
+
+int generic_file_readonly_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if ((vma->vm_flags & VM_SHARED) && (vma->vm_flags & VM_MAYWRITE))
+		return -EINVAL;
+	return generic_file_mmap(file, vma);
+}
+
+/* ---- read(2) ---- */
+
+/* The page, referenced and up to date, or an ERR_PTR. */
+static struct page *read_cache_page(struct file *file, pgoff_t index)
+{
+	struct address_space *mapping = file->f_mapping;
+	struct page *page;
+	int error;
+
+	for (;;) {
+		if (fatal_signal_pending(current))
+			return (struct page *)ERR_PTR(-EINTR);
+		page = find_get_page(mapping, index);
+		if (!page) {
+			error = page_cache_read(file, index, GFP_KERNEL);
+			if (error)
+				return (struct page *)ERR_PTR(error);
+			continue;
+		}
+		if (PageUptodate(page))
+			return page;
+		error = wait_on_page_locked(page, true);
+		if (error)
+			break;
+		if (PageUptodate(page))
+			return page;
+
+		error = lock_page_killable(page);
+		if (error)
+			break;
+		if (!READ_ONCE(page->mapping)) {
+			unlock_page(page);
+			put_page(page);
+			continue;
+		}
+		if (PageUptodate(page)) {
+			unlock_page(page);
+			return page;
+		}
+		ClearPageError(page);
+		error = mapping->a_ops->readpage(file, page);
+		if (error)
+			break;
+		error = wait_on_page_locked(page, true);
+		if (error)
+			break;
+		if (!PageUptodate(page)) {
+			error = -EIO;
+			break;
+		}
+		return page;
+	}
+	put_page(page);
+	return (struct page *)ERR_PTR(error);
+}
+
+/* Bytes read, less than asked at the end of the file; or -errno if none. */
+s64 generic_file_read(struct file *file, char *to, size_t bytes, loff_t *pos)
+{
+	struct inode *inode = file->f_mapping->host;
+	s64 done = 0;
+
+	if (*pos < 0)
+		return -EINVAL;
+	while (bytes) {
+		const u64 offset = (u64)*pos & (PAGE_SIZE - 1);
+		struct page *page;
+		loff_t left;
+		u64 nr;
+
+		cond_resched();
+		/* The size of a read-only file stays; others only grow. */
+		left = i_size_read(inode) - *pos;
+		if (left <= 0)
+			break;
+		page = read_cache_page(file, (pgoff_t)(*pos >> PAGE_SHIFT));
+		if (IS_ERR(page))
+			return done ? done : PTR_ERR(page);
+		nr = PAGE_SIZE - offset;
+		if (nr > (u64)left)
+			nr = (u64)left;
+		if (nr > bytes)
+			nr = bytes;
+		memcpy(to, (char *)kmap(page) + offset, nr);
+		put_page(page);
+		to += nr;
+		*pos += (loff_t)nr;
+		bytes -= nr;
+		done += (s64)nr;
+	}
+	return done;
+}
+
+} /* extern "C" */

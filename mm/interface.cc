@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * faultline_kernel: the one table that a kernel build exports, and what in it
+ * is more than a call of the function behind it: boot, mounts, tasks, system
+ * call arguments, and the check of what a machine has left over.
+ *
+ * A call marked [host] in interface.h comes with no task of the machine in
+ * model code, so it needs no lock; what it calls may ask for `current` and
+ * gets the machine's init_task.
+ *
+ *   task_exit                  exit_mm of kernel/exit.c
+ *   umount                     do_umount, as far as "busy" goes
+ *
+ * Left out: everything that needs a file name space or credentials.
+ */
+#include "mm/fault.h"
+#include "mm/fs.h"
+#include "mm/interface.h"
+#include "mm/mm.h"
+#include "mm/sync/machine.h"
+#include "mm/sync/sched.h"
+#include "mm/sync/string.h"
+
+extern "C" {
+
+static struct task_struct **current_slot(void)
+{
+	return &fl_current;
+}
+
+/* ---- machine ---- */
+
+static u64 machine_bytes(const struct fl_machine_config *config)
+{
+	return machine_layout_bytes(config);
+}
+
+static struct machine *machine_boot(void *arena, u64 bytes,
+				    const struct fl_machine_config *config,
+				    const char **error)
+{
+	struct machine *machine;
+	struct task_struct *before;
+	u32 i;
+
+	machine = machine_init(arena, bytes, config, error);
+	if (!machine)
+		return NULL;
+	before = machine_enter(machine);
+	mm_caches_init(machine);
+	if (!machine->task_cachep)
+		machine->task_cachep = kmem_cache_create(
+			machine, "task_struct", sizeof(struct task_struct));
+	pgtable_cache_init(machine);
+	vfs_caches_init(machine);
+	fl_file_systems_init(machine);
+	machine->boot_free_pages = machine->nr_free;
+	for (i = 0; i < machine->nr_caches; i++)
+		machine->boot_objects[i] =
+			kmem_cache_objects(&machine->caches[i]);
+	machine_leave(before);
+	return machine;
+}
+
+static void *machine_rom(struct machine *machine, u64 *bytes)
+{
+	*bytes = machine->rom ? machine->rom_bytes : 0;
+	return machine->rom;
+}
+
+static void machine_stats(struct machine *machine,
+			  struct fl_machine_stats *stats)
+{
+	const struct task_struct *task;
+	u32 i;
+
+	stats->free_pages = machine->nr_free;
+	stats->ram_pages = machine->ram_pages;
+	stats->slab_objects = 0;
+	for (i = 0; i < machine->nr_caches; i++)
+		stats->slab_objects += kmem_cache_objects(&machine->caches[i]);
+	/* init_task inherits the counts of tasks that are gone. */
+	stats->minor_faults = machine->init_task.min_flt;
+	stats->major_faults = machine->init_task.maj_flt;
+	list_for_each_entry(task, &machine->tasks, struct task_struct, tasks)
+	{
+		stats->minor_faults += task->min_flt;
+		stats->major_faults += task->maj_flt;
+	}
+}
+
+static void *machine_scratch(struct machine *machine, u64 *bytes)
+{
+	*bytes = FL_SCRATCH_BYTES;
+	return machine->scratch;
+}
+
+static const char *variant_name(u32 i)
+{
+	return fl_variant_names[i].name;
+}
+
+static const char *variant_summary(u32 i)
+{
+	return fl_variant_names[i].summary;
+}
+
+struct fix {
+	const char *name, *summary;
+};
+
+static const struct fix *fix_at(u32 i)
+{
+	static const struct fix fixes[FL_FIXES] = {
+		/* FL_FIX_FAULT_PREALLOC */
+		{ "do_fault-prealloc",
+		  "do_fault frees its spare pte page through an mm it saved, "
+		  "not through the vma (fc8efd2ddfed)" },
+		/* FL_FIX_MM_FAULT_ERROR */
+		{ "mm_fault_error-vma",
+		  "mm_fault_error does not look at the vma once mmap_sem is "
+		  "dropped (a3c4fb7c9c2e)" },
+		/* FL_FIX_VMA_IS_ANONYMOUS */
+		{ "vma_is_anonymous",
+		  "a file mapping without vm_ops is not anonymous memory "
+		  "(bfd40eaff5ab)" },
+	};
+
+	return i < FL_FIXES ? &fixes[i] : NULL;
+}
+
+static const char *fix_name(u32 i)
+{
+	const struct fix *fix = fix_at(i);
+
+	return fix ? fix->name : NULL;
+}
+
+static const char *fix_summary(u32 i)
+{
+	const struct fix *fix = fix_at(i);
+
+	return fix ? fix->summary : NULL;
+}
+
+/* ---- file systems ---- */
+
+static int mount_fs(const char *fstype, const char *options,
+		    struct super_block **sb)
+{
+	u32 i;
+
+	for (i = 0; fl_file_systems[i]; i++)
+		if (!strcmp(fl_file_systems[i]->name, fstype))
+			return fl_file_systems[i]->mount(
+				current_machine(), options ? options : "", sb);
+	return -ENODEV;
+}
+
+static int umount_fs(struct super_block *sb)
+{
+	if (atomic_read(&sb->s_files))
+		return -EBUSY;
+	deactivate_super(sb);
+	return 0;
+}
+
+static s64 file_size(struct file *file)
+{
+	return i_size_read(file->f_inode);
+}
+
+static s64 file_read(struct file *file, void *to, u64 bytes, u64 position)
+{
+	loff_t pos = (loff_t)position;
+
+	if (!file->f_op || !file->f_op->read)
+		return -EINVAL;
+	if (pos < 0)
+		return -EINVAL;
+	if (bytes > 0x7ffff000) /* MAX_RW_COUNT */
+		bytes = 0x7ffff000;
+	return file->f_op->read(file, (char *)to, (size_t)bytes, &pos);
+}
+
+/* ---- processes ---- */
+
+static struct mm_struct *mm_create(struct machine *machine)
+{
+	struct task_struct *before = machine_enter(machine);
+	struct mm_struct *mm = mm_alloc(machine);
+
+	machine_leave(before);
+	return mm;
+}
+
+static struct task_struct *task_create(struct machine *machine,
+				       struct mm_struct *mm, const char *comm,
+				       u32 cpu, void *host)
+{
+	struct task_struct *before = machine_enter(machine);
+	struct task_struct *task;
+	u32 i;
+
+	task = (struct task_struct *)kmem_cache_zalloc(machine->task_cachep,
+						       GFP_KERNEL);
+	if (task) {
+		task->machine = machine;
+		if (mm)
+			atomic_inc(&mm->mm_users);
+		task->mm = mm;
+		task->cpu = cpu;
+		task->host = host;
+		for (i = 0; i < TASK_COMM_LEN - 1 && comm[i]; i++)
+			task->comm[i] = comm[i];
+		spin_lock(&machine->tasks_lock);
+		list_add_tail(&task->tasks, &machine->tasks);
+		spin_unlock(&machine->tasks_lock);
+	}
+	machine_leave(before);
+	return task;
+}
+
+static struct machine *task_machine(struct task_struct *task)
+{
+	return task->machine;
+}
+
+/*
+ * The task lets go of its mm under the lock for reading, as exit_mm does
+ * where a core dump might be waiting for it; the last one tears it down.
+ */
+static void task_exit(void)
+{
+	struct task_struct *task = current;
+	struct mm_struct *mm = task->mm;
+
+	if (!mm)
+		return;
+	down_read(&mm->mmap_sem);
+	WRITE_ONCE(task->mm, (struct mm_struct *)NULL);
+	up_read(&mm->mmap_sem);
+	vmacache_flush(task);
+	mmput(mm);
+}
+
+static void task_free(struct task_struct *task)
+{
+	struct machine *machine = task->machine;
+	struct task_struct *before = machine_enter(machine);
+
+	BUG_ON(task->mm);
+	machine->init_task.min_flt += task->min_flt;
+	machine->init_task.maj_flt += task->maj_flt;
+	spin_lock(&machine->tasks_lock);
+	list_del(&task->tasks);
+	spin_unlock(&machine->tasks_lock);
+	kmem_cache_free(machine->task_cachep, task);
+	machine_leave(before);
+}
+
+static u32 task_killed(struct task_struct *task)
+{
+	return fatal_signal_pending(task);
+}
+
+/* ---- system calls ---- */
+
+/* An argument that the modelled machine's registers cannot hold. */
+static bool too_wide(u64 value)
+{
+	return (u64)(kulong)value != value;
+}
+
+static s64 sys_mmap(u64 addr, u64 len, u32 prot, u32 flags, struct file *file,
+		    u64 offset)
+{
+	if (offset & (PAGE_SIZE - 1))
+		return -EINVAL;
+	if (too_wide(addr) || too_wide(len))
+		return -ENOMEM;
+	if (too_wide(offset >> PAGE_SHIFT))
+		return -EOVERFLOW;
+	if (!(flags & FL_MAP_ANONYMOUS) && !file)
+		return -EBADF;
+	return vm_mmap_pgoff(flags & FL_MAP_ANONYMOUS ? NULL : file,
+			     (kulong)addr, (kulong)len, prot, flags,
+			     (kulong)(offset >> PAGE_SHIFT));
+}
+
+static s64 sys_munmap(u64 addr, u64 len)
+{
+	if (too_wide(addr) || too_wide(len))
+		return -EINVAL;
+	return vm_munmap((kulong)addr, (size_t)len);
+}
+
+static s64 sys_mprotect(u64 addr, u64 len, u32 prot)
+{
+	if (too_wide(addr) || too_wide(len))
+		return -ENOMEM;
+	return do_mprotect((kulong)addr, (size_t)len, prot);
+}
+
+static s64 sys_madvise(u64 addr, u64 len, u32 advice)
+{
+	if (too_wide(addr) || too_wide(len))
+		return -EINVAL;
+	return do_madvise((kulong)addr, (size_t)len, (int)advice);
+}
+
+static s64 sys_kill(struct task_struct *task, s32 sig)
+{
+	if (sig < 0 || sig > 64)
+		return -EINVAL;
+	if (sig)
+		send_sig(sig, task);
+	return 0;
+}
+
+/* ---- looking at things ---- */
+
+static u64 proc_maps(struct mm_struct *mm, char *text, u64 bytes)
+{
+	struct task_struct *before = machine_enter(mm->machine);
+	const u64 needed = proc_pid_maps(mm, text, bytes);
+
+	machine_leave(before);
+	return needed;
+}
+
+static void page_walk(struct mm_struct *mm,
+		      void (*visit)(const struct fl_page_info *info,
+				    void *cookie),
+		      void *cookie)
+{
+	struct task_struct *before = machine_enter(mm->machine);
+
+	walk_page_info(mm, visit, cookie);
+	machine_leave(before);
+}
+
+static u32 check_mm_now(struct mm_struct *mm)
+{
+	struct task_struct *before = machine_enter(mm->machine);
+	const u32 wrong = validate_mm(mm);
+
+	machine_leave(before);
+	return wrong;
+}
+
+static u32 report_left_over(const char *what, u64 have, u64 expected)
+{
+	char text[128];
+
+	if (have == expected)
+		return 0;
+	fl_snprintf(text, sizeof(text), "left over: %s: %llu, expected %llu",
+		    what, have, expected);
+	fl_warn(FL_REPORT_BAD, __FILE__, __LINE__, "check_machine", text);
+	return 1;
+}
+
+/* Tasks that the host still holds are its own, not left over. */
+static u32 check_machine(struct machine *machine)
+{
+	struct task_struct *before = machine_enter(machine);
+	const struct task_struct *task;
+	u32 wrong = 0;
+	u64 tasks = 0;
+	u32 i;
+
+	list_for_each_entry(task, &machine->tasks, struct task_struct, tasks)
+		tasks++;
+	for (i = 0; i < machine->nr_caches; i++) {
+		struct kmem_cache *cache = &machine->caches[i];
+		u64 expected = machine->boot_objects[i];
+
+		if (cache == machine->task_cachep)
+			expected += tasks;
+		wrong += report_left_over(kmem_cache_name(cache),
+					  kmem_cache_objects(cache), expected);
+	}
+	wrong += report_left_over("free pages", machine->nr_free,
+				  machine->boot_free_pages);
+	wrong += report_left_over("reserved PAT ranges",
+				  machine->nr_pat_ranges, 0);
+	wrong += report_left_over("super blocks",
+				  !list_empty(&machine->super_blocks), 0);
+	machine_leave(before);
+	return wrong;
+}
+
+const struct fl_kernel faultline_kernel = {
+	FL_KERNEL_ABI,
+	sizeof(struct fl_kernel),
+#ifdef CONFIG_ARM
+	"arm",
+#else
+	"x86-64",
+#endif
+	FAULTLINE_EXPLORED,
+	CONFIG_CRAMFS_PHYSMEM,
+	BITS_PER_KULONG,
+	PAGE_SHIFT,
+	CONFIG_PGTABLE_LEVELS,
+	TASK_SIZE,
+	fl_attach_runtime,
+	current_slot,
+	machine_bytes,
+	machine_boot,
+	machine_rom,
+	machine_stats,
+	machine_scratch,
+	variant_name,
+	variant_summary,
+	fix_name,
+	fix_summary,
+	mount_fs,
+	umount_fs,
+	filp_open,
+	fput,
+	file_size,
+	file_read,
+	mm_create,
+	task_create,
+	task_machine,
+	mmput,
+	task_exit,
+	task_free,
+	sys_mmap,
+	sys_munmap,
+	sys_mprotect,
+	sys_madvise,
+	sys_kill,
+	futex_op,
+	user_access,
+	uml_access,
+	sparc32_access,
+	kvm_hva_to_pfn,
+	task_killed,
+	proc_maps,
+	page_walk,
+	check_mm_now,
+	check_machine,
+};
+
+} /* extern "C" */

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * madvise, after mm/madvise.c of 4.13: madvise_behavior, madvise_willneed,
+ * madvise_dontneed_free, madvise_remove, madvise_vma,
+ * madvise_behavior_valid, sys_madvise (here do_madvise).
+ *
+ * Left out: KSM, huge pages and memory failure, whose advice is EINVAL as in a
+ * kernel built without them; userfaultfd.  WILLNEED reads nothing ahead: the
+ * model's reads take no time.  FREE leaves the pages where they are, which
+ * 4.13 also does until memory runs short, and nothing reclaims here.
+ *
+ * Locks: mmap_sem, for reading when no vm_flags change, else for writing.
+ */
+#include "mm/internal.h"
+
+enum {
+	MADV_NORMAL = 0,
+	MADV_RANDOM = 1,
+	MADV_SEQUENTIAL = 2,
+	MADV_WILLNEED = 3,
+	MADV_DONTNEED = 4,
+	MADV_FREE = 8,
+	MADV_REMOVE = 9,
+	MADV_DONTFORK = 10,
+	MADV_DOFORK = 11,
+	MADV_DONTDUMP = 16,
+	MADV_DODUMP = 17
+};
+#define EOPNOTSUPP 95
+
+static bool madvise_need_mmap_write(int behavior)
+{
+	switch (behavior) {
+	case MADV_REMOVE:
+	case MADV_WILLNEED:
+	case MADV_DONTNEED:
+	case MADV_FREE:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool madvise_behavior_valid(int behavior)
+{
+	switch (behavior) {
+	case MADV_NORMAL:
+	case MADV_RANDOM:
+	case MADV_SEQUENTIAL:
+	case MADV_WILLNEED:
+	case MADV_DONTNEED:
+	case MADV_FREE:
+	case MADV_REMOVE:
+	case MADV_DONTFORK:
+	case MADV_DOFORK:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* 0 and the flags after the advice, or -EINVAL. */
+static int madvise_new_flags(kulong vm_flags, int behavior, kulong *new_flags)
+{
+	const kulong reading = VM_RAND_READ | VM_SEQ_READ;
+
+	switch (behavior) {
+	case MADV_NORMAL:
+		vm_flags &= ~reading;
+		break;
+	case MADV_SEQUENTIAL:
+		vm_flags = (vm_flags & ~reading) | VM_SEQ_READ;
+		break;
+	case MADV_RANDOM:
+		vm_flags = (vm_flags & ~reading) | VM_RAND_READ;
+		break;
+	case MADV_DONTFORK:
+		vm_flags |= VM_DONTCOPY;
+		break;
+	case MADV_DOFORK:
+		if (vm_flags & VM_IO)
+			return -EINVAL;
+		vm_flags &= ~(kulong)VM_DONTCOPY;
+		break;
+	case MADV_DONTDUMP:
+		vm_flags |= VM_DONTDUMP;
+		break;
+	case MADV_DODUMP:
+		if (vm_flags & VM_SPECIAL)
+			return -EINVAL;
+		vm_flags &= ~(kulong)VM_DONTDUMP;
+		break;
+	default:
+		BUG();
+	}
+	*new_flags = vm_flags;
+	return 0;
+}
+
+/* At the limit: -ENOMEM; without memory: -EAGAIN, as it may work later. */
+static int madvise_split(struct vm_area_struct *vma, kulong addr, int new_below)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	int error;
+
+	if (mm->map_count >= (int)mm->machine->sysctl_max_map_count)
+		return -ENOMEM;
+	error = __split_vma(mm, vma, addr, new_below);
+	return error == -ENOMEM ? -EAGAIN : error;
+}
+
+static int madvise_behavior(struct vm_area_struct *vma,
+			    struct vm_area_struct **prev, kulong start,
+			    kulong end, int behavior)
+{
+	kulong new_flags;
+	pgoff_t pgoff;
+	int error;
+
+	error = madvise_new_flags(vma->vm_flags, behavior, &new_flags);
+	if (error)
+		return error;
+	if (new_flags == vma->vm_flags) {
+		*prev = vma;
+		return 0;
+	}
+
+	pgoff = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT);
+	*prev = vma_merge(vma->vm_mm, *prev, start, end, new_flags,
+			  vma->anon_vma, vma->vm_file, pgoff);
+	if (*prev) {
+		vma = *prev;
+	} else {
+		*prev = vma;
+		if (start != vma->vm_start) {
+			error = madvise_split(vma, start, 1);
+			if (error)
+				return error;
+		}
+		if (end != vma->vm_end) {
+			error = madvise_split(vma, end, 0);
+			if (error)
+				return error;
+		}
+	}
+	vma->vm_flags = new_flags;
+	return 0;
+}
+
+static int madvise_dontneed_free(struct vm_area_struct *vma, kulong start,
+				 kulong end, int behavior)
+{
+	if (vma->vm_flags & (VM_LOCKED | VM_HUGETLB | VM_PFNMAP))
+		return -EINVAL;
+	if (behavior == MADV_FREE)
+		return vma_is_anonymous(vma) ? 0 : -EINVAL;
+	zap_page_range(vma, start, end - start);
+	return 0;
+}
+
+/* A hole in a file: no file system here can punch one. */
+static int madvise_remove(const struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_LOCKED)
+		return -EINVAL;
+	if (!vma->vm_file)
+		return -EINVAL;
+	if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+		return -EACCES;
+	return -EOPNOTSUPP;
+}
+
+static int madvise_vma(struct vm_area_struct *vma, struct vm_area_struct **prev,
+		       kulong start, kulong end, int behavior)
+{
+	switch (behavior) {
+	case MADV_REMOVE:
+		return madvise_remove(vma);
+	case MADV_WILLNEED:
+		*prev = vma;
+		return 0;
+	case MADV_FREE:
+	case MADV_DONTNEED:
+		*prev = vma;
+		return madvise_dontneed_free(vma, start, end, behavior);
+	default:
+		return madvise_behavior(vma, prev, start, end, behavior);
+	}
+}
+
+/* Holes in the range are stepped over, and -ENOMEM tells of them at the end. */
+static int madvise_range(struct mm_struct *mm, kulong start, kulong end,
+			 int behavior)
+{
+	struct vm_area_struct *vma, *prev;
+	int unmapped_error = 0;
+
+	vma = find_vma_prev(mm, start, &prev);
+	if (vma && start > vma->vm_start)
+		prev = vma;
+
+	for (;;) {
+		kulong part_end;
+		int error;
+
+		if (!vma)
+			return -ENOMEM;
+		if (start < vma->vm_start) {
+			unmapped_error = -ENOMEM;
+			start = vma->vm_start;
+			if (start >= end)
+				return -ENOMEM;
+		}
+		part_end = fl_min(vma->vm_end, end);
+		error = madvise_vma(vma, &prev, start, part_end, behavior);
+		if (error)
+			return error;
+		start = fl_max(part_end, prev->vm_end);
+		if (start >= end)
+			return unmapped_error;
+		vma = prev->vm_next;
+	}
+}
+
+s64 do_madvise(kulong start, size_t len_in, int behavior)
+{
+	struct mm_struct *mm = current->mm;
+	bool write = madvise_need_mmap_write(behavior);
+	kulong len, end;
+	int error;
+
+	if (!madvise_behavior_valid(behavior))
+		return -EINVAL;
+	if (offset_in_page(start))
+		return -EINVAL;
+	len = PAGE_ALIGN((kulong)len_in);
+	if (len_in && !len)
+		return -EINVAL;
+	end = start + len;
+	if (end < start)
+		return -EINVAL;
+	if (end == start)
+		return 0;
+
+	if (write) {
+		if (down_write_killable(&mm->mmap_sem))
+			return -EINTR;
+	} else {
+		down_read(&mm->mmap_sem);
+	}
+	error = madvise_range(mm, start, end, behavior);
+	if (write)
+		up_write(&mm->mmap_sem);
+	else
+		up_read(&mm->mmap_sem);
+	return error;
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Taking mappings away: the zapping third of mm/memory.c of 4.13.
+ *
+ *   tlb_gather_mmu, tlb_remove_page, tlb_remove_table, tlb_finish_mmu
+ *   flush_tlb_mm                    arch/x86/mm/tlb.c
+ *   unmap_vmas, zap_page_range      unmap_single_vma, zap_{pmd,pte}_range
+ *   free_pgtables
+ *
+ * mmap_sem: write for unmap_vmas and free_pgtables (exit_mmap: nobody else is
+ * left), read is enough for zap_page_range.  The pte lock is taken a table at
+ * a time.  Pages are collected while it is held and lose their reference only
+ * after the TLB flush, so nobody still writes to a page that is reused.
+ *
+ * Left out: huge pages, swap and migration entries, zap_details (truncation
+ * of mapped files), mmu notifiers, lazy mmu mode, batches beyond the first
+ * (a full one is flushed in place, as when no page is left for another).
+ */
+#include "mm/fault.h"
+#include "mm/internal.h"
+#include "mm/mm.h"
+#include "mm/pgtable.h"
+#include "mm/sync/sched.h"
+
+extern "C" {
+
+/*
+ * The shootdown: an interrupt to every processor that runs this mm is
+ * answered between two instructions.  Here an access by user code is one
+ * instruction, marked by task->user_walk; who enters after this look finds
+ * the new ptes.  The list of tasks does not change while a task runs.
+ */
+void flush_tlb_mm(struct mm_struct *mm)
+{
+	struct list_head *head = &mm->machine->tasks;
+	struct task_struct *task;
+
+	smp_mb();
+	list_for_each_entry(task, head, struct task_struct, tasks) {
+		if (task == current || READ_ONCE(task->mm) != mm)
+			continue;
+		while (smp_load_acquire(&task->user_walk))
+			fl_runtime.relax(current->host, &task->user_walk);
+	}
+}
+
+static void __tlb_reset_range(struct mmu_gather *tlb)
+{
+	tlb->start = ~(kulong)0;
+	tlb->end = 0;
+}
+
+static void __tlb_adjust_range(struct mmu_gather *tlb, kulong addr)
+{
+	tlb->start = fl_min(tlb->start, addr);
+	tlb->end = fl_max(tlb->end, addr + PAGE_SIZE);
+}
+
+void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm, kulong start,
+		    kulong end)
+{
+	(void)start;
+	(void)end;
+	tlb->mm = mm;
+	tlb->nr = 0;
+	__tlb_reset_range(tlb);
+}
+
+static void tlb_flush_mmu_tlbonly(struct mmu_gather *tlb)
+{
+	if (!tlb->end)
+		return;
+	flush_tlb_mm(tlb->mm);
+	__tlb_reset_range(tlb);
+}
+
+static void tlb_flush_mmu_free(struct mmu_gather *tlb)
+{
+	u32 i;
+
+	for (i = 0; i < tlb->nr; i++)
+		put_page(tlb->pages[i]);
+	tlb->nr = 0;
+}
+
+static void tlb_flush_mmu(struct mmu_gather *tlb)
+{
+	tlb_flush_mmu_tlbonly(tlb);
+	tlb_flush_mmu_free(tlb);
+}
+
+/* True when the batch is full now and must be flushed. */
+static bool __tlb_remove_page(struct mmu_gather *tlb, struct page *page)
+{
+	tlb->pages[tlb->nr++] = page;
+	return tlb->nr == ARRAY_SIZE(tlb->pages);
+}
+
+void tlb_remove_page(struct mmu_gather *tlb, struct page *page)
+{
+	if (__tlb_remove_page(tlb, page))
+		tlb_flush_mmu(tlb);
+}
+
+/* A table may be in a walker's hands although no pte in it was ever set. */
+void tlb_remove_table(struct mmu_gather *tlb, struct page *table)
+{
+	tlb->start = 0;
+	tlb->end = ~(kulong)0;
+	tlb_remove_page(tlb, table);
+}
+
+void tlb_finish_mmu(struct mmu_gather *tlb)
+{
+	tlb_flush_mmu(tlb);
+}
+
+static void zap_one_pte(struct mmu_gather *tlb, struct vm_area_struct *vma,
+			kulong addr, pte_t *pte, pte_t ptent, klong *rss,
+			bool *force_flush)
+{
+	struct page *page = vm_normal_page(vma, addr, ptent);
+
+	ptent = ptep_get_and_clear(pte);
+	__tlb_adjust_range(tlb, addr);
+	if (unlikely(!page))
+		return;
+	if (!PageAnon(page) && pte_dirty(ptent)) {
+		/* The flush comes before the pte lock is dropped: who cleans
+		 * the page after it must not race with a stale TLB entry. */
+		*force_flush = true;
+		if (!PageDirty(page))
+			SetPageDirty(page);
+	}
+	rss[mm_counter(page)]--;
+	page_remove_rmap(page);
+	if (unlikely(page_mapcount(page) < 0))
+		print_bad_pte(vma, addr, ptent);
+	if (unlikely(__tlb_remove_page(tlb, page)))
+		*force_flush = true;
+}
+
+static kulong zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
+			    pmd_t *pmd, kulong addr, kulong end)
+{
+	struct mm_struct *mm = tlb->mm;
+	klong rss[NR_MM_COUNTERS];
+	spinlock_t *ptl;
+	pte_t *pte;
+	bool force_flush;
+	int i;
+
+	do {
+		for (i = 0; i < NR_MM_COUNTERS; i++)
+			rss[i] = 0;
+		force_flush = false;
+		pte = pte_offset_map_lock(mm, pmd, addr, &ptl);
+		do {
+			const pte_t ptent = fl_read_pte(pte);
+
+			if (pte_none(ptent))
+				continue;
+			if (unlikely(!pte_present(ptent))) {
+				print_bad_pte(vma, addr, ptent);
+				set_pte(pte, pte_t{ 0 });
+				continue;
+			}
+			zap_one_pte(tlb, vma, addr, pte, ptent, rss,
+				    &force_flush);
+			if (unlikely(tlb->nr == ARRAY_SIZE(tlb->pages))) {
+				addr += PAGE_SIZE;
+				break;
+			}
+		} while (pte++, addr += PAGE_SIZE, addr != end);
+
+		for (i = 0; i < NR_MM_COUNTERS; i++)
+			if (rss[i])
+				add_mm_counter(mm, i, rss[i]);
+		if (force_flush)
+			tlb_flush_mmu_tlbonly(tlb);
+		spin_unlock(ptl);
+		if (force_flush)
+			tlb_flush_mmu_free(tlb);
+	} while (force_flush && addr != end);
+	return addr;
+}
+
+static void zap_pmd_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
+			  pud_t *pud, kulong addr, kulong end)
+{
+	pmd_t *pmd = pmd_offset(pud, addr);
+	kulong next;
+
+	do {
+		next = pmd_addr_end(addr, end);
+		if (!pmd_none(pmd))
+			next = zap_pte_range(tlb, vma, pmd, addr, next);
+		cond_resched();
+	} while (pmd++, addr = next, addr != end);
+}
+
+static void zap_pud_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
+			  pgd_t *pgd, kulong addr, kulong end)
+{
+	pud_t *pud = pud_offset(pgd, addr);
+	kulong next;
+
+	do {
+		next = pud_addr_end(addr, end);
+		if (!pud_none(pud))
+			zap_pmd_range(tlb, vma, pud, addr, next);
+	} while (pud++, addr = next, addr != end);
+}
+
+static void unmap_page_range(struct mmu_gather *tlb,
+			     struct vm_area_struct *vma, kulong addr,
+			     kulong end)
+{
+	pgd_t *pgd;
+	kulong next;
+
+	BUG_ON(addr >= end);
+	pgd = pgd_offset(vma->vm_mm, addr);
+	do {
+		next = pgd_addr_end(addr, end);
+		if (!pgd_none(pgd))
+			zap_pud_range(tlb, vma, pgd, addr, next);
+	} while (pgd++, addr = next, addr != end);
+}
+
+static void unmap_single_vma(struct mmu_gather *tlb,
+			     struct vm_area_struct *vma, kulong start_addr,
+			     kulong end_addr)
+{
+	const kulong start = fl_max(vma->vm_start, start_addr);
+	kulong end;
+
+	if (start >= vma->vm_end)
+		return;
+	end = fl_min(vma->vm_end, end_addr);
+	if (end <= vma->vm_start)
+		return;
+#ifdef CONFIG_X86_64
+	if (unlikely(vma->vm_flags & VM_PFNMAP))
+		untrack_pfn(vma, 0, 0);
+#endif
+	if (start != end)
+		unmap_page_range(tlb, vma, start, end);
+}
+
+void unmap_vmas(struct mmu_gather *tlb, struct vm_area_struct *vma,
+		kulong start, kulong end)
+{
+	for (; vma && vma->vm_start < end; vma = vma->vm_next)
+		unmap_single_vma(tlb, vma, start, end);
+}
+
+void zap_page_range(struct vm_area_struct *vma, kulong start, kulong size)
+{
+	const kulong end = start + size;
+	struct mmu_gather tlb;
+
+	tlb_gather_mmu(&tlb, vma->vm_mm, start, end);
+	for (; vma && vma->vm_start < end; vma = vma->vm_next)
+		unmap_single_vma(&tlb, vma, start, end);
+	tlb_finish_mmu(&tlb);
+}
+
+/*
+ * Takes each vma of the list out of the reverse maps before its tables go, so
+ * that no rmap walk starts on tables that are being freed.  Vmas close to
+ * each other go down in one call.
+ */
+void free_pgtables(struct mmu_gather *tlb, struct vm_area_struct *vma,
+		   kulong floor, kulong ceiling)
+{
+	while (vma) {
+		struct vm_area_struct *next = vma->vm_next;
+		const kulong addr = vma->vm_start;
+
+		unlink_anon_vmas(vma);
+		unlink_file_vma(vma);
+		while (next && next->vm_start <= vma->vm_end + PMD_SIZE) {
+			vma = next;
+			next = vma->vm_next;
+			unlink_anon_vmas(vma);
+			unlink_file_vma(vma);
+		}
+		free_pgd_range(tlb, addr, vma->vm_end, floor,
+			       next ? next->vm_start : ceiling);
+		vma = next;
+	}
+}
+
+} /* extern "C" */

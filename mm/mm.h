@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What mm/ offers to itself, to file systems and to drivers
+ * (include/linux/mm.h, rmap.h, mman.h, mm/internal.h).  "sem" in a comment is
+ * the mm's mmap_sem.
+ */
+#ifndef FAULTLINE_MM_MM_H_
+#define FAULTLINE_MM_MM_H_
+
+#include "mm/fs.h"
+#include "mm/mm_types.h"
+#include "mm/sync/machine.h"
+
+FL_BEGIN_DECLS
+
+/* ---- mmap.cc ---- */
+/* First vma with vm_end > addr, or NULL; sem held.  May start above addr. */
+struct vm_area_struct *find_vma(struct mm_struct *mm, kulong addr);
+struct vm_area_struct *find_vma_prev(struct mm_struct *mm, kulong addr,
+				     struct vm_area_struct **pprev);
+static inline struct vm_area_struct *
+find_vma_intersection(struct mm_struct *mm, kulong start, kulong end)
+{
+	struct vm_area_struct *vma = find_vma(mm, start);
+
+	return vma && end <= vma->vm_start ? NULL : vma;
+}
+/* Address, or -errno as a kulong; sem held for write. */
+kulong do_mmap(struct file *file, kulong addr, kulong len, kulong prot,
+	       kulong flags, kulong pgoff);
+kulong mmap_region(struct file *file, kulong addr, kulong len,
+		   kulong vm_flags, kulong pgoff);
+int do_munmap(struct mm_struct *mm, kulong start, size_t len);
+kulong get_unmapped_area(struct file *file, kulong addr, kulong len,
+			 kulong pgoff, kulong flags);
+/* -ENOMEM at the map limit; sem held for write. */
+int split_vma(struct mm_struct *mm, struct vm_area_struct *vma, kulong addr,
+	      int new_below);
+int __split_vma(struct mm_struct *mm, struct vm_area_struct *vma, kulong addr,
+		int new_below);
+struct vm_area_struct *vma_merge(struct mm_struct *mm,
+				 struct vm_area_struct *prev, kulong addr,
+				 kulong end, kulong vm_flags,
+				 struct anon_vma *anon_vma, struct file *file,
+				 pgoff_t pgoff);
+int __vma_adjust(struct vm_area_struct *vma, kulong start, kulong end,
+		 pgoff_t pgoff, struct vm_area_struct *insert,
+		 struct vm_area_struct *expand);
+/* A near vma whose anon_vma may serve this one too; sem held. */
+struct anon_vma *find_mergeable_anon_vma(struct vm_area_struct *vma);
+void vm_stat_account(struct mm_struct *mm, kulong flags, klong pages);
+void vma_set_page_prot(struct vm_area_struct *vma);
+pgprot_t vm_get_page_prot(kulong vm_flags);
+/* No other user of the mm is left; takes no sem. */
+void exit_mmap(struct mm_struct *mm);
+/* ksys entry points: take sem themselves. */
+s64 vm_mmap_pgoff(struct file *file, kulong addr, kulong len, kulong prot,
+		  kulong flags, kulong pgoff);
+int vm_munmap(kulong start, size_t len);
+
+/* ---- vmacache.cc ---- */
+struct vm_area_struct *vmacache_find(struct mm_struct *mm, kulong addr);
+void vmacache_update(kulong addr, struct vm_area_struct *vma);
+void vmacache_flush(struct task_struct *task);
+/* sem held for write. */
+void vmacache_invalidate(struct mm_struct *mm);
+
+/* ---- mprotect.cc ---- */
+s64 do_mprotect(kulong start, size_t len, kulong prot);
+int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev,
+		   kulong start, kulong end, kulong newflags);
+
+/* ---- madvise.cc ---- */
+s64 do_madvise(kulong start, size_t len, int behavior);
+
+/* ---- interval_tree.cc: mapping->i_mmap and anon_vma->rb_root ---- */
+void vma_interval_tree_insert(struct vm_area_struct *node,
+			      struct rb_root *root);
+/* node shares prev's start pgoff neighbourhood: placed right after prev. */
+void vma_interval_tree_insert_after(struct vm_area_struct *node,
+				    struct vm_area_struct *prev,
+				    struct rb_root *root);
+void vma_interval_tree_remove(struct vm_area_struct *node,
+			      struct rb_root *root);
+struct vm_area_struct *vma_interval_tree_iter_first(struct rb_root *root,
+						    kulong first, kulong last);
+struct vm_area_struct *vma_interval_tree_iter_next(struct vm_area_struct *node,
+						   kulong first, kulong last);
+#define vma_interval_tree_foreach(vma, root, first, last)               \
+	for (vma = vma_interval_tree_iter_first(root, first, last); vma; \
+	     vma = vma_interval_tree_iter_next(vma, first, last))
+void anon_vma_interval_tree_insert(struct anon_vma_chain *node,
+				   struct rb_root *root);
+void anon_vma_interval_tree_remove(struct anon_vma_chain *node,
+				   struct rb_root *root);
+struct anon_vma_chain *
+anon_vma_interval_tree_iter_first(struct rb_root *root, kulong first,
+				  kulong last);
+struct anon_vma_chain *
+anon_vma_interval_tree_iter_next(struct anon_vma_chain *node, kulong first,
+				 kulong last);
+
+/* ---- rmap.cc ---- */
+int __anon_vma_prepare(struct vm_area_struct *vma);
+static inline int anon_vma_prepare(struct vm_area_struct *vma)
+{
+	/* No lock yet: __anon_vma_prepare looks again under page_table_lock. */
+	return likely(READ_ONCE(vma->anon_vma)) ? 0 : __anon_vma_prepare(vma);
+}
+int anon_vma_clone(struct vm_area_struct *dst, struct vm_area_struct *src);
+void unlink_anon_vmas(struct vm_area_struct *vma);
+static inline void anon_vma_lock_write(struct anon_vma *anon_vma)
+{
+	down_write(&anon_vma->root->rwsem);
+}
+static inline void anon_vma_unlock_write(struct anon_vma *anon_vma)
+{
+	up_write(&anon_vma->root->rwsem);
+}
+/* pte lock held for all of these. */
+void page_add_new_anon_rmap(struct page *page, struct vm_area_struct *vma,
+			    kulong address);
+void page_add_anon_rmap(struct page *page, struct vm_area_struct *vma,
+			kulong address);
+void page_add_file_rmap(struct page *page);
+void page_remove_rmap(struct page *page);
+void page_move_anon_rmap(struct page *page, struct vm_area_struct *vma);
+bool PageAnon(struct page *page);
+/* Calls visit for every vma that may map the page; page locked. */
+int rmap_walk(struct page *page,
+	      int (*visit)(struct page *page, struct vm_area_struct *vma,
+			   kulong address, void *arg),
+	      void *arg);
+
+/* ---- memory.cc ---- */
+/*
+ * VM_FAULT bits.  sem held for read on entry and on return, except for
+ * VM_FAULT_RETRY: not held (unless FAULT_FLAG_RETRY_NOWAIT).
+ */
+int handle_mm_fault(struct vm_area_struct *vma, kulong address, u32 flags);
+int finish_fault(struct vm_fault *vmf);
+int alloc_set_pte(struct vm_fault *vmf, struct page *page);
+struct page *vm_normal_page(struct vm_area_struct *vma, kulong addr,
+			    pte_t pte);
+/* 0, -EINVAL, -ENOMEM; sem held for write.  addr, size: bytes, in the vma. */
+int remap_pfn_range(struct vm_area_struct *vma, kulong addr, kulong pfn,
+		    kulong size, pgprot_t prot);
+/* 0, -EFAULT, -EBUSY, -ENOMEM; needs VM_MIXEDMAP. */
+int vm_insert_mixed(struct vm_area_struct *vma, kulong addr, kulong pfn);
+/* *pfn of a VM_IO or VM_PFNMAP mapping; -EINVAL when there is none. */
+int follow_pfn(struct vm_area_struct *vma, kulong address, kulong *pfn);
+struct mmu_gather {
+	struct mm_struct *mm;
+	kulong start, end;
+	u32 nr;
+	struct page *pages[64]; /* freed once the TLB is flushed */
+};
+void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm, kulong start,
+		    kulong end);
+void tlb_finish_mmu(struct mmu_gather *tlb);
+/* May flush and free at once when the batch is full. */
+void tlb_remove_page(struct mmu_gather *tlb, struct page *page);
+void tlb_remove_table(struct mmu_gather *tlb, struct page *table);
+void unmap_vmas(struct mmu_gather *tlb, struct vm_area_struct *vma,
+		kulong start, kulong end);
+void zap_page_range(struct vm_area_struct *vma, kulong start, kulong size);
+void free_pgtables(struct mmu_gather *tlb, struct vm_area_struct *vma,
+		   kulong floor, kulong ceiling);
+void unlink_file_vma(struct vm_area_struct *vma); /* mmap.cc */
+kulong change_protection(struct vm_area_struct *vma, kulong start, kulong end,
+			 pgprot_t newprot); /* mprotect.cc */
+
+/*
+ * No access by user code that began before this call is still going on after
+ * it: to be called when ptes lost a permission or their page.
+ */
+void flush_tlb_mm(struct mm_struct *mm);
+
+/* In 4.13 a vma without vm_ops is anonymous, whatever else it is. */
+static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
+{
+	return !vma->vm_ops;
+}
+static inline bool is_cow_mapping(kulong flags)
+{
+	return (flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+}
+static inline pgoff_t linear_page_index(const struct vm_area_struct *vma,
+					kulong address)
+{
+	return ((address - vma->vm_start) >> PAGE_SHIFT) + vma->vm_pgoff;
+}
+static inline void add_mm_counter(struct mm_struct *mm, int member, klong n)
+{
+	atomic_long_add(n, &mm->rss_stat[member]);
+}
+static inline int mm_counter(struct page *page)
+{
+	return PageAnon(page) ? MM_ANONPAGES : MM_FILEPAGES;
+}
+
+/* ---- pat.cc (x86) ---- */
+int track_pfn_remap(struct vm_area_struct *vma, kulong pfn, kulong addr,
+		    kulong size);
+void untrack_pfn(struct vm_area_struct *vma, kulong pfn, kulong size);
+
+/* ---- fault.cc: the architecture's page fault; gup.cc, futex.cc ---- */
+#define PF_PROT 1
+#define PF_WRITE 2
+#define PF_USER 4
+#define PF_INSTR 16
+/* x86's __do_page_fault: error_code of PF_*, no locks held. */
+void do_page_fault(kulong address, u32 error_code);
+/* 0, -EFAULT, -ENOMEM, -EHWPOISON; sem held for read on entry; on return too.
+ * unlocked: set when sem was dropped in between; NULL: it may not be. */
+int fixup_user_fault(struct task_struct *task, struct mm_struct *mm,
+		     kulong address, u32 fault_flags, bool *unlocked);
+
+/* ---- mm_init.cc (kernel/fork.c's half) ---- */
+struct mm_struct *mm_alloc(struct machine *machine);
+void mmput(struct mm_struct *mm);
+void mmdrop(struct mm_struct *mm);
+void mm_caches_init(struct machine *machine);
+
+/* ---- debug.cc ---- */
+/* Reports FL_REPORT_BAD for each thing wrong; returns how many.  sem held or
+ * nobody else running. */
+u32 validate_mm(struct mm_struct *mm);
+/* check_mm of kernel/fork.c: at the end of an mm. */
+void check_mm(struct mm_struct *mm);
+
+/* ---- task_mmu.cc ---- */
+u64 proc_pid_maps(struct mm_struct *mm, char *text, u64 bytes);
+void walk_page_info(struct mm_struct *mm,
+		    void (*visit)(const struct fl_page_info *, void *),
+		    void *cookie);
+
+FL_END_DECLS
+
+#endif /* FAULTLINE_MM_MM_H_ */

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mprotect, after mm/mprotect.c of 4.13: change_protection with its walk,
+ * mprotect_fixup, do_mprotect_pkey (here do_mprotect).
+ *
+ * Left out: protection keys, NUMA balancing, huge pages, swap and migration
+ * entries, overcommit and RLIMIT_DATA (neither is ever reached),
+ * READ_IMPLIES_EXEC, populating a locked range that becomes writable.  Dirty
+ * pages of a shared mapping are not made writable ahead of the fault, for no
+ * file system accounts dirty pages.
+ *
+ * Locks: mmap_sem for writing; a page table's lock around its entries.
+ */
+#include "mm/internal.h"
+#include "mm/pgtable.h"
+
+static kulong change_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
+			       kulong addr, kulong end, pgprot_t newprot)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	spinlock_t *ptl;
+	kulong pages = 0;
+	pte_t *start_pte = pte_offset_map_lock(mm, pmd, addr, &ptl);
+	pte_t *pte = start_pte;
+
+	do {
+		pte_t entry;
+
+		if (!pte_present(fl_read_pte(pte)))
+			continue;
+		/* Taken out whole: a CPU may set accessed or dirty just now */
+		entry = ptep_get_and_clear(pte);
+		entry = pte_modify(entry, newprot);
+		set_pte_at(mm, addr, pte, entry);
+		pages++;
+	} while (pte++, addr += PAGE_SIZE, addr != end);
+	pte_unmap_unlock(start_pte, ptl);
+	return pages;
+}
+
+static kulong change_pmd_range(struct vm_area_struct *vma, pud_t *pud,
+			       kulong addr, kulong end, pgprot_t newprot)
+{
+	pmd_t *pmd = pmd_offset(pud, addr);
+	kulong next, pages = 0;
+
+	do {
+		next = pmd_addr_end(addr, end);
+		if (!pmd_none(pmd))
+			pages +=
+			    change_pte_range(vma, pmd, addr, next, newprot);
+	} while (pmd++, addr = next, addr != end);
+	return pages;
+}
+
+static kulong change_pud_range(struct vm_area_struct *vma, pgd_t *pgd,
+			       kulong addr, kulong end, pgprot_t newprot)
+{
+	pud_t *pud = pud_offset(pgd, addr);
+	kulong next, pages = 0;
+
+	do {
+		next = pud_addr_end(addr, end);
+		if (!pud_none(pud))
+			pages +=
+			    change_pmd_range(vma, pud, addr, next, newprot);
+	} while (pud++, addr = next, addr != end);
+	return pages;
+}
+
+/* Pages whose entry was changed. */
+kulong change_protection(struct vm_area_struct *vma, kulong start, kulong end,
+			 pgprot_t newprot)
+{
+	pgd_t *pgd = pgd_offset(vma->vm_mm, start);
+	kulong next, pages = 0;
+
+	BUG_ON(start >= end);
+	do {
+		next = pgd_addr_end(start, end);
+		if (!pgd_none(pgd))
+			pages +=
+			    change_pud_range(vma, pgd, start, next, newprot);
+	} while (pgd++, start = next, start != end);
+
+	/* No CPU may go on with the old rights once mprotect has returned. */
+	if (pages)
+		flush_tlb_mm(vma->vm_mm);
+	return pages;
+}
+
+/*
+ * newflags for [start, end), which lies in vma.  *pprev: the vma before, then
+ * the one that covers the range.  Merging comes first, for it needs no
+ * splitting; both may fail with -ENOMEM, after which one split may have
+ * happened and no flag has changed.
+ */
+int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev,
+		   kulong start, kulong end, kulong newflags)
+{
+	const kulong uncounted =
+	    VM_ACCOUNT | VM_WRITE | VM_HUGETLB | VM_SHARED | VM_NORESERVE;
+	struct mm_struct *mm = vma->vm_mm;
+	kulong oldflags = vma->vm_flags;
+	klong nrpages = (klong)((end - start) >> PAGE_SHIFT);
+	pgoff_t pgoff;
+	int error;
+
+	if (newflags == oldflags) {
+		*pprev = vma;
+		return 0;
+	}
+
+	/* Once counted, a private mapping stays counted, writable or not. */
+	if ((newflags & VM_WRITE) && !(oldflags & uncounted))
+		newflags |= VM_ACCOUNT;
+
+	pgoff = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT);
+	*pprev = vma_merge(mm, *pprev, start, end, newflags, vma->anon_vma,
+			   vma->vm_file, pgoff);
+	if (*pprev) {
+		vma = *pprev;
+		WARN_ON((vma->vm_flags ^ newflags) & ~(kulong)VM_SOFTDIRTY);
+	} else {
+		*pprev = vma;
+		if (start != vma->vm_start) {
+			error = split_vma(mm, vma, start, 1);
+			if (error)
+				return error;
+		}
+		if (end != vma->vm_end) {
+			error = split_vma(mm, vma, end, 0);
+			if (error)
+				return error;
+		}
+	}
+
+	vma->vm_flags = newflags;
+	vma_set_page_prot(vma);
+	change_protection(vma, start, end, vma->vm_page_prot);
+
+	vm_stat_account(mm, oldflags, -nrpages);
+	vm_stat_account(mm, newflags, nrpages);
+	return 0;
+}
+
+/* [start, end) vma by vma; what was done before an error stays done. */
+static int mprotect_range(struct mm_struct *mm, kulong start, kulong end,
+			  kulong prot, kulong grows)
+{
+	struct vm_area_struct *vma = find_vma(mm, start), *prev;
+
+	if (!vma)
+		return -ENOMEM;
+	prev = vma->vm_prev;
+	if (grows & PROT_GROWSDOWN) {
+		/* No vma grows, so there is none to grow this one. */
+		return vma->vm_start >= end ? -ENOMEM : -EINVAL;
+	}
+	if (vma->vm_start > start)
+		return -ENOMEM;
+	if (grows & PROT_GROWSUP)
+		return -EINVAL;
+	if (start > vma->vm_start)
+		prev = vma;
+
+	for (;;) {
+		const kulong rwx = VM_READ | VM_WRITE | VM_EXEC;
+		kulong newflags =
+		    calc_vm_prot_bits(prot) | (vma->vm_flags & ~rwx);
+		kulong part_end = fl_min(vma->vm_end, end);
+		int error;
+
+		/* Four bits up stands whether it is allowed at all. */
+		if (newflags & ~(newflags >> 4) & rwx)
+			return -EACCES;
+		error = mprotect_fixup(vma, &prev, start, part_end, newflags);
+		if (error)
+			return error;
+
+		start = fl_max(part_end, prev->vm_end);
+		if (start >= end)
+			return 0;
+		vma = prev->vm_next;
+		if (!vma || vma->vm_start != start)
+			return -ENOMEM;
+	}
+}
+
+s64 do_mprotect(kulong start, size_t bytes, kulong prot)
+{
+	const kulong grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP);
+	struct mm_struct *mm = current->mm;
+	kulong len, end;
+	int error;
+
+	prot &= ~(kulong)(PROT_GROWSDOWN | PROT_GROWSUP);
+	if (grows == (PROT_GROWSDOWN | PROT_GROWSUP))
+		return -EINVAL;
+	if (offset_in_page(start))
+		return -EINVAL;
+	if (!bytes)
+		return 0;
+	len = PAGE_ALIGN((kulong)bytes);
+	end = start + len;
+	if (end <= start)
+		return -ENOMEM;
+	if (prot & ~(kulong)(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
+		return -EINVAL;
+
+	if (down_write_killable(&mm->mmap_sem))
+		return -EINTR;
+	error = mprotect_range(mm, start, end, prot, grows);
+	up_write(&mm->mmap_sem);
+	return error;
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include "mm/testing.h"
+
+#include <sys/mman.h>
+
+#include <cctype>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "mm/fault.h"
+
+namespace faultline {
+namespace {
+
+void Park(void*, const void*, const char* why) {
+  std::fprintf(stderr, "the only task sleeps for ever: %s\n", why);
+  std::abort();
+}
+
+void Unpark(void*) {}
+
+void Relax(void*, const void*) {
+  std::fprintf(stderr, "the only task spins for ever\n");
+  std::abort();
+}
+
+void Print(int, const char*) {}
+
+uint64_t Now() {
+  static uint64_t ticks = 0;
+  return ++ticks;
+}
+
+// An ARM machine lies below 4 GiB, for its pointers have 32 bits.
+void* MapArena(uint64_t bytes) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+#ifdef CONFIG_ARM
+  flags |= MAP_32BIT;
+#endif
+  void* arena = ::mmap(nullptr, bytes, 1 | 2, flags, -1, 0);
+  if (arena == MAP_FAILED) {
+    std::perror("mmap of an arena");
+    std::abort();
+  }
+  return arena;
+}
+
+int MapNothing(struct file*, struct vm_area_struct* vma) {
+  static const struct vm_operations_struct kOps = {};
+  vma->vm_ops = &kOps;
+  return 0;
+}
+
+}  // namespace
+
+TestMachine* TestMachine::active_ = nullptr;
+
+TestMachine::TestMachine(const Options& options) {
+  if (active_ != nullptr) std::abort();
+  active_ = this;
+
+  struct fl_runtime runtime = {};
+  runtime.struct_bytes = sizeof(runtime);
+  runtime.park = Park;
+  runtime.unpark = Unpark;
+  runtime.choose = Choose;
+  runtime.relax = Relax;
+  runtime.report = Report;
+  runtime.print = Print;
+  runtime.now = Now;
+  fl_attach_runtime(&runtime);
+
+  struct fl_machine_config config = {};
+  config.struct_bytes = sizeof(config);
+  config.cpus = 1;
+  config.ram_pages = options.ram_pages;
+  config.slab_bytes = options.slab_bytes;
+  config.rom_bytes = options.rom_bytes;
+  config.rom_phys = options.rom_phys;
+  config.max_map_count = options.max_map_count;
+  config.fixes_off = options.fixes_off;
+  config.alloc_may_fail = 1;
+
+  arena_bytes_ = machine_layout_bytes(&config);
+  arena_ = MapArena(arena_bytes_);
+  const char* error = nullptr;
+  machine_ = machine_init(arena_, arena_bytes_, &config, &error);
+  if (machine_ == nullptr) {
+    std::fprintf(stderr, "%s\n", error);
+    std::abort();
+  }
+
+  struct task_struct* before = machine_enter(machine_);
+  mm_caches_init(machine_);
+  pgtable_cache_init(machine_);
+  vfs_caches_init(machine_);
+  mm_ = mm_alloc(machine_);
+  machine_leave(before);
+  if (mm_ == nullptr) std::abort();
+
+  task_.machine = machine_;
+  task_.mm = mm_;
+  std::strcpy(task_.comm, "test");
+  list_add_tail(&task_.tasks, &machine_->tasks);
+  fl_current = &task_;
+}
+
+TestMachine::~TestMachine() {
+  PutMm();
+  fl_current = nullptr;
+  ::munmap(arena_, arena_bytes_);
+  active_ = nullptr;
+}
+
+void TestMachine::PutMm() {
+  if (mm_ == nullptr) return;
+  vmacache_flush(&task_);
+  task_.mm = nullptr;
+  mmput(std::exchange(mm_, nullptr));
+}
+
+std::vector<TestReport> TestMachine::TakeReports() {
+  return std::exchange(reports_, {});
+}
+
+void TestMachine::Report(uint32_t kind, const char* file, int line,
+                         const char* function, const char* text,
+                         const void* /*pc*/) {
+  if (kind == FL_REPORT_BUG || kind == FL_REPORT_OOPS) {
+    std::fprintf(stderr, "%s:%d: %s: %s\n", file, line, function, text);
+    std::abort();
+  }
+  active_->reports_.push_back({kind, text});
+}
+
+uint32_t TestMachine::Choose(uint32_t n, uint32_t why) {
+  if (n == 1 || why != FL_CHOOSE_ALLOC_FAIL) return 0;
+  const int number = active_->allocations_++;
+  return number >= active_->fail_from_ && number < active_->fail_end_ ? 1 : 0;
+}
+
+TestFile::TestFile(TestMachine* machine, Mmap mmap, uint32_t mode) {
+  sb_.s_machine = machine->machine();
+  inode_.i_mode = S_IFREG | 0444;
+  inode_.i_ino = 7;
+  inode_.i_size = 1 << 20;
+  inode_.i_sb = &sb_;
+  inode_.i_mapping = &inode_.i_data;
+  inode_.i_data.host = &inode_;
+  init_rwsem(&inode_.i_data.i_mmap_rwsem);
+  spin_lock_init(&inode_.i_data.tree_lock);
+  std::strcpy(dentry_.d_iname, "/bin/file");
+  dentry_.d_name.name = dentry_.d_iname;
+  dentry_.d_name.len = std::strlen(dentry_.d_iname);
+  dentry_.d_inode = &inode_;
+  ops_.mmap = mmap != nullptr ? mmap : MapNothing;
+  file_.f_inode = &inode_;
+  file_.f_dentry = &dentry_;
+  file_.f_op = &ops_;
+  file_.f_mapping = &inode_.i_data;
+  file_.f_mode = mode;
+  atomic_long_set(&file_.f_count, 1);
+}
+
+kulong LetterProt(char letter) {
+  switch (std::tolower(letter)) {
+    case 'n':
+      return PROT_NONE;
+    case 'r':
+      return PROT_READ;
+    case 'x':
+      return PROT_READ | PROT_EXEC;
+    case 'o':
+      return PROT_WRITE;
+    case 'w':
+      return PROT_READ | PROT_WRITE;
+    case 'e':
+      return PROT_READ | PROT_WRITE | PROT_EXEC;
+  }
+  std::fprintf(stderr, "no letter of a strip: %c\n", letter);
+  std::abort();
+}
+
+int64_t MapPages(struct file* file, uint64_t page, uint64_t pages,
+                 kulong prot) {
+  const kulong flags =
+      MAP_PRIVATE | MAP_FIXED | (file == nullptr ? MAP_ANONYMOUS : 0);
+  const int64_t address =
+      vm_mmap_pgoff(file, PageAddress(page), pages << PAGE_SHIFT, prot, flags,
+                    file == nullptr ? 0 : page);
+  return address < 0 ? address : 0;
+}
+
+void MapStrip(struct file* file, const std::string& strip) {
+  size_t page = 0;
+  while (page < strip.size()) {
+    size_t end = page + 1;
+    if (strip[page] != '.') {
+      while (end < strip.size() && std::islower(strip[end])) ++end;
+      if (MapPages(file, page, end - page, LetterProt(strip[page])) != 0) {
+        std::abort();
+      }
+    }
+    page = end;
+  }
+}
+
+std::string Strip(struct mm_struct* mm, uint64_t pages) {
+  // By the three lowest bits of vm_flags: read, write, execute.
+  static constexpr char kLetters[] = "nrow?x?e";
+  std::string strip(pages, '.');
+  for (struct vm_area_struct* vma = mm->mmap; vma; vma = vma->vm_next) {
+    for (uint64_t page = 0; page < pages; ++page) {
+      const kulong address = PageAddress(page);
+      if (address < vma->vm_start || address >= vma->vm_end) continue;
+      const char letter = kLetters[vma->vm_flags & 7];
+      strip[page] = static_cast<char>(
+          address == vma->vm_start ? std::toupper(letter) : letter);
+    }
+  }
+  return strip;
+}
+
+int TouchForWrite(struct mm_struct* mm, uint64_t page) {
+  down_read(&mm->mmap_sem);
+  struct vm_area_struct* vma = find_vma(mm, PageAddress(page));
+  const int result = handle_mm_fault(vma, PageAddress(page), FAULT_FLAG_WRITE);
+  up_read(&mm->mmap_sem);
+  return result;
+}
+
+}  // namespace faultline

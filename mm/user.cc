@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a processor does for code in user mode: walk the page tables, check
+ * permissions, set accessed and dirty, move the bytes.
+ *
+ *   mmu_access                 one try of one instruction
+ *   copy_user_page_inatomic    __copy_from_user_inatomic of a whole page
+ *   user_access                instruction, fault, again; or a signal
+ *
+ * No lock of the kernel is held.  An access is one step for the TLB flush:
+ * task->user_walk is set from the first look at the tables until the bytes
+ * are moved, and flush_tlb_mm waits for it.  So a walker never sees a table
+ * or a page that was freed, as on hardware, unless the kernel forgot a flush.
+ *
+ * The bytes are moved by code that is not instrumented: user programs race
+ * as they like.  The event before it says which bytes of which frame.
+ *
+ * Left out: a TLB that remembers (every access walks), protection keys, SMAP,
+ * accesses across a page boundary.  Stores to ROM have no effect, as the bus
+ * cycle of a store to flash without its unlock sequence.
+ */
+#include "mm/fault.h"
+#include "mm/mm.h"
+#include "mm/pgtable.h"
+#include "mm/sync/sched.h"
+#include "mm/sync/string.h"
+
+#define FL_UNINSTRUMENTED __attribute__((noinline, no_sanitize("thread")))
+
+extern "C" {
+
+/* The entry of addr, or NULL when a table on the way is missing. */
+static pte_t *walk_tables(struct mm_struct *mm, kulong addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	pud_t *pud;
+	pmd_t *pmd;
+
+	if (pgd_none(pgd))
+		return NULL;
+	pud = pud_offset(pgd, addr);
+	if (pud_none(pud))
+		return NULL;
+	pmd = pmd_offset(pud, addr);
+	if (pmd_none(pmd))
+		return NULL;
+	return pte_offset_map(pmd, addr);
+}
+
+/*
+ * 0 and *bytes where addr lies; or -EFAULT and the PF_* bits of the fault in
+ * *error_code; or -EIO.  user_walk is set.
+ */
+static int translate(struct mm_struct *mm, kulong addr, u32 kind, char **bytes,
+		     u32 *error_code)
+{
+	const u32 access = kind == FL_STORE ? PF_WRITE :
+			   kind == FL_EXEC  ? PF_INSTR :
+					      0;
+	const pteval_t want = _PAGE_PRESENT | _PAGE_USER |
+			      (kind == FL_STORE ? _PAGE_RW : 0) |
+			      (kind == FL_EXEC ? _PAGE_EXEC : 0);
+	const pteval_t mark = _PAGE_ACCESSED |
+			      (kind == FL_STORE ? _PAGE_DIRTY : 0);
+	char *frame;
+	pte_t *ptep;
+	pte_t pte;
+
+	do {
+		ptep = walk_tables(mm, addr);
+		if (ptep)
+			pte = fl_read_pte(ptep);
+		if (!ptep || !(pte.pte & _PAGE_PRESENT)) {
+			*error_code = access;
+			return -EFAULT;
+		}
+		if ((pte.pte & want) != want) {
+			*error_code = access | PF_PROT;
+			return -EFAULT;
+		}
+		/* Only into an entry that is still the same one. */
+	} while ((pte.pte & mark) != mark &&
+		 cmpxchg(&ptep->pte, pte.pte, pte.pte | mark) != pte.pte);
+
+	frame = (char *)phys_to_virt((phys_addr_t)pte_pfn(pte) << PAGE_SHIFT);
+	if (!frame)
+		return -EIO;
+	*bytes = frame + offset_in_page(addr);
+	return 0;
+}
+
+static FL_UNINSTRUMENTED u64 load_bytes(const char *from, u32 size)
+{
+	u64 value = 0;
+	u32 i;
+
+	if ((uintptr_t)from % size == 0) {
+		switch (size) {
+		case 8:
+			return __atomic_load_n((const u64 *)(const void *)from,
+					       __ATOMIC_RELAXED);
+		case 4:
+			return __atomic_load_n((const u32 *)(const void *)from,
+					       __ATOMIC_RELAXED);
+		case 2:
+			return __atomic_load_n((const u16 *)(const void *)from,
+					       __ATOMIC_RELAXED);
+		}
+	}
+	for (i = 0; i < size; i++)
+		value |= (u64)__atomic_load_n((const u8 *)from + i,
+					      __ATOMIC_RELAXED)
+			 << (8 * i);
+	return value;
+}
+
+static FL_UNINSTRUMENTED void store_bytes(char *to, u32 size, u64 value)
+{
+	u32 i;
+
+	if ((uintptr_t)to % size == 0) {
+		switch (size) {
+		case 8:
+			__atomic_store_n((u64 *)(void *)to, value,
+					 __ATOMIC_RELAXED);
+			return;
+		case 4:
+			__atomic_store_n((u32 *)(void *)to, (u32)value,
+					 __ATOMIC_RELAXED);
+			return;
+		case 2:
+			__atomic_store_n((u16 *)(void *)to, (u16)value,
+					 __ATOMIC_RELAXED);
+			return;
+		}
+	}
+	for (i = 0; i < size; i++)
+		__atomic_store_n((u8 *)to + i, (u8)(value >> (8 * i)),
+				 __ATOMIC_RELAXED);
+}
+
+static bool in_rom(const struct machine *machine, const char *bytes)
+{
+	return machine->rom && bytes >= machine->rom &&
+	       bytes < machine->rom + machine->rom_bytes;
+}
+
+static void user_walk_begin(struct task_struct *task)
+{
+	/* Ordered before the first look at the tables: flush_tlb_mm writes
+	 * entries and then looks here. */
+	__atomic_store_n(&task->user_walk, 1, __ATOMIC_SEQ_CST);
+}
+
+static void user_walk_end(struct task_struct *task)
+{
+	smp_store_release(&task->user_walk, 0);
+}
+
+int mmu_access(u32 kind, kulong addr, u32 size, u64 *value, u32 *error_code)
+{
+	struct task_struct *task = current;
+	char *bytes;
+	int ret;
+
+	user_walk_begin(task);
+	ret = translate(task->mm, addr, kind, &bytes, error_code);
+	if (!ret) {
+		if (kind == FL_STORE) {
+			fl_event(FL_EV_USER_WRITE, bytes, size, 0, NULL);
+			if (likely(!in_rom(task->machine, bytes)))
+				store_bytes(bytes, size, *value);
+		} else {
+			fl_event(FL_EV_USER_READ, bytes, size, 0, NULL);
+			*value = load_bytes(bytes, size);
+		}
+	}
+	user_walk_end(task);
+	return ret;
+}
+
+int copy_user_page_inatomic(void *to, kulong addr)
+{
+	struct task_struct *task = current;
+	u32 error_code;
+	char *bytes;
+	int ret;
+
+	user_walk_begin(task);
+	ret = translate(task->mm, addr, FL_LOAD, &bytes, &error_code);
+	if (!ret)
+		memcpy(to, bytes, PAGE_SIZE);
+	user_walk_end(task);
+	return ret;
+}
+
+/* As on the way back to user mode: a fatal signal ends the program. */
+static bool user_signal(struct task_struct *task, struct fl_user_result *result)
+{
+	if (fatal_signal_pending(task)) {
+		result->sig = SIGKILL;
+		return true;
+	}
+	if (task->fault_sig) {
+		result->sig = task->fault_sig;
+		result->si_code = task->fault_code;
+		result->si_addr = task->fault_addr;
+		return true;
+	}
+	return false;
+}
+
+static void access_loop(u32 kind, u64 addr, u32 size, u64 value,
+			struct fl_user_result *result,
+			void (*fault)(kulong address, u32 error_code))
+{
+	struct task_struct *task = current;
+	u32 error_code = 0;
+	int ret;
+
+	result->sig = 0;
+	result->si_code = 0;
+	result->si_addr = 0;
+	result->value = 0;
+	result->faults = 0;
+	task->fault_sig = 0;
+
+	/* No page table reaches there; the fault is the same everywhere. */
+	if (unlikely(addr >= (u64)TASK_SIZE)) {
+		result->faults = 1;
+		result->sig = SIGSEGV;
+		result->si_code = SEGV_MAPERR;
+		result->si_addr = addr;
+		return;
+	}
+	while (!user_signal(task, result)) {
+		ret = mmu_access(kind, (kulong)addr, size, &value, &error_code);
+		if (!ret) {
+			if (kind != FL_STORE)
+				result->value = value;
+			return;
+		}
+		if (ret == -EIO) {
+			force_sig_fault(SIGBUS, BUS_ADRERR, (kulong)addr);
+			continue;
+		}
+		result->faults++;
+		fault((kulong)addr, error_code | PF_USER);
+	}
+}
+
+void user_access(u32 kind, u64 addr, u32 size, u64 value,
+		 struct fl_user_result *result)
+{
+	access_loop(kind, addr, size, value, result, do_page_fault);
+}
+
+/*
+ * arch/um: the vma is looked up once (and once more after a retry) and then
+ * used for as many faults as it takes until the pte is present.
+ */
+static void uml_page_fault(kulong address, u32 error_code)
+{
+	struct task_struct *task = current;
+	struct mm_struct *mm = task->mm;
+	u32 flags = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE |
+		    FAULT_FLAG_USER;
+	struct vm_area_struct *vma;
+	int code = SEGV_MAPERR;
+	pte_t *pte;
+	int fault;
+
+retry:
+	down_read(&mm->mmap_sem);
+	vma = find_vma(mm, address);
+	if (!vma || vma->vm_start > address)
+		goto out;
+	code = SEGV_ACCERR;
+	if (error_code & PF_WRITE) {
+		if (!(vma->vm_flags & VM_WRITE))
+			goto out;
+		flags |= FAULT_FLAG_WRITE;
+	} else if (!(vma->vm_flags &
+		     (error_code & PF_INSTR ? VM_EXEC : VM_READ | VM_EXEC))) {
+		goto out;
+	}
+
+	do {
+		fault = handle_mm_fault(vma, address, flags);
+		if ((fault & VM_FAULT_RETRY) && fatal_signal_pending(task))
+			return;
+		if (unlikely(fault & VM_FAULT_ERROR)) {
+			if (fault & VM_FAULT_OOM) {
+				up_read(&mm->mmap_sem);
+				pagefault_out_of_memory();
+				return;
+			}
+			if (fault & VM_FAULT_SIGSEGV)
+				goto out;
+			up_read(&mm->mmap_sem);
+			force_sig_fault(SIGBUS, BUS_ADRERR, address);
+			return;
+		}
+		if (flags & FAULT_FLAG_ALLOW_RETRY) {
+			if (fault & VM_FAULT_MAJOR)
+				task->maj_flt++;
+			else
+				task->min_flt++;
+			if (fault & VM_FAULT_RETRY) {
+				flags &= ~(u32)FAULT_FLAG_ALLOW_RETRY;
+				flags |= FAULT_FLAG_TRIED;
+				goto retry;
+			}
+		}
+		pte = walk_tables(mm, address);
+	} while (!pte || !pte_present(fl_read_pte(pte)));
+	up_read(&mm->mmap_sem);
+	return;
+out:
+	up_read(&mm->mmap_sem);
+	force_sig_fault(SIGSEGV, code, address);
+}
+
+void uml_access(u32 kind, u64 addr, u32 size, u64 value,
+		struct fl_user_result *result)
+{
+	access_loop(kind, addr, size, value, result, uml_page_fault);
+}
+
+/*
+ * arch/sparc, force_user_fault: allows no retry, knows of none, and lets
+ * mmap_sem go whatever came back.
+ */
+static void sparc32_page_fault(kulong address, u32 error_code)
+{
+	struct mm_struct *mm = current->mm;
+	u32 flags = FAULT_FLAG_USER;
+	struct vm_area_struct *vma;
+	int code = SEGV_MAPERR;
+	int fault;
+
+	down_read(&mm->mmap_sem);
+	vma = find_vma(mm, address);
+	if (!vma || vma->vm_start > address)
+		goto bad_area;
+	code = SEGV_ACCERR;
+	if (error_code & PF_WRITE) {
+		if (!(vma->vm_flags & VM_WRITE))
+			goto bad_area;
+		flags |= FAULT_FLAG_WRITE;
+	} else if (!(vma->vm_flags &
+		     (error_code & PF_INSTR ? VM_EXEC : VM_READ | VM_EXEC))) {
+		goto bad_area;
+	}
+
+	fault = handle_mm_fault(vma, address, flags);
+	up_read(&mm->mmap_sem);
+	if (fault & VM_FAULT_SIGSEGV)
+		force_sig_fault(SIGSEGV, code, address);
+	else if (fault & VM_FAULT_ERROR)
+		force_sig_fault(SIGBUS, BUS_ADRERR, address);
+	return;
+bad_area:
+	up_read(&mm->mmap_sem);
+	force_sig_fault(SIGSEGV, code, address);
+}
+
+void sparc32_access(u32 kind, u64 addr, u32 size, u64 value,
+		    struct fl_user_result *result)
+{
+	access_loop(kind, addr, size, value, result, sparc32_page_fault);
+}
+
+} /* extern "C" */
