@@ -1,0 +1,548 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include "cramfs/tools/reader.h"
+
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "cramfs/tools/reader_internal.h"
+
+namespace faultline::cramfs {
+
+using internal::BlockCount;
+using internal::Damaged;
+using internal::MeetsAny;
+
+namespace {
+
+// What a kernel takes when the superblock has no valid size.
+constexpr uint32_t kSizeWithoutFsid = 1u << 28;
+// The longest stored block that any kernel reads.
+constexpr uint32_t kMaxStoredBlock = 2 * kBlockSize;
+
+bool Overlap(uint64_t begin1, uint64_t end1, uint64_t begin2, uint64_t end2) {
+  return begin1 < end2 && begin2 < end1;
+}
+
+// Why `name` is no file name, or nullptr.
+const char* NameProblem(absl::string_view name) {
+  if (name.empty()) return "an empty name";
+  if (name.find('\0') != name.npos) return "a NUL inside a name";
+  if (name.find('/') != name.npos) return "a '/' in a name";
+  if (name == "." || name == "..") return "a name that stands for a directory";
+  return nullptr;
+}
+
+}  // namespace
+
+absl::string_view Node::name() const {
+  return absl::string_view(path).substr(path.rfind('/') + 1);
+}
+bool Node::is_directory() const { return S_ISDIR(inode.mode); }
+bool Node::is_regular() const { return S_ISREG(inode.mode); }
+bool Node::is_symlink() const { return S_ISLNK(inode.mode); }
+bool Node::is_device() const {
+  return S_ISCHR(inode.mode) || S_ISBLK(inode.mode);
+}
+
+absl::StatusOr<ImageReader> ImageReader::Open(absl::Span<const uint8_t> image) {
+  Superblock super;
+  bool found = false;
+  for (uint32_t offset : {0u, CRAMFS_PAD_SIZE}) {
+    for (ByteOrder order : {ByteOrder::kLittle, ByteOrder::kBig}) {
+      if (found || image.size() < offset + sizeof(uint32_t)) continue;
+      if (Codec(order).Get32(&image[offset]) != CRAMFS_MAGIC) continue;
+      super.offset = offset;
+      super.byte_order = order;
+      found = true;
+    }
+  }
+  if (!found) {
+    return absl::InvalidArgumentError(
+        "no cramfs superblock at image offset 0 or 512");
+  }
+  const uint32_t end = super.offset + kSuperblockSize;
+  if (image.size() < end) {
+    return absl::DataLossError(
+        absl::StrCat("superblock cut, at image offset ", image.size()));
+  }
+  const Codec codec(super.byte_order);
+  const uint8_t* at = &image[super.offset];
+  const uint8_t* fsid = at + offsetof(cramfs_super, fsid);
+  super.size = codec.Get32(at + offsetof(cramfs_super, size));
+  super.flags = codec.Get32(at + offsetof(cramfs_super, flags));
+  super.crc = codec.Get32(fsid + offsetof(cramfs_info, crc));
+  super.edition = codec.Get32(fsid + offsetof(cramfs_info, edition));
+  super.blocks = codec.Get32(fsid + offsetof(cramfs_info, blocks));
+  super.files = codec.Get32(fsid + offsetof(cramfs_info, files));
+  super.signature_ok =
+      std::memcmp(at + offsetof(cramfs_super, signature), CRAMFS_SIGNATURE,
+                  sizeof(cramfs_super::signature)) == 0;
+  const char* name =
+      reinterpret_cast<const char*>(at + offsetof(cramfs_super, name));
+  super.name.assign(name, strnlen(name, sizeof(cramfs_super::name)));
+  super.root = codec.GetInode(at + offsetof(cramfs_super, root));
+
+  const uint32_t unknown = super.flags & ~CRAMFS_SUPPORTED_FLAGS;
+  if (unknown != 0) {
+    return absl::UnimplementedError(absl::StrCat(
+        "superblock flags 0x", absl::Hex(unknown), " unknown, at image offset ",
+        super.offset + offsetof(cramfs_super, flags)));
+  }
+  uint64_t size = std::min<uint64_t>(image.size(), kSizeWithoutFsid);
+  if (super.has_fsid()) {
+    size = super.size;
+    if (size < end) {
+      return absl::DataLossError(absl::StrCat(
+          "superblock gives a size of ", size, ", at image offset ",
+          super.offset + offsetof(cramfs_super, size)));
+    }
+    if (size > image.size()) {
+      return absl::DataLossError(
+          absl::StrCat("image cut: superblock gives a size of ", size,
+                       ", at image offset ", image.size()));
+    }
+  }
+  const uint32_t root_at = super.offset + offsetof(cramfs_super, root);
+  if (!S_ISDIR(super.root.mode)) {
+    return absl::DataLossError(
+        absl::StrCat("/: not a directory, at image offset ", root_at));
+  }
+  const uint32_t root_offset = super.root.offset;
+  const bool shifted = (super.flags & CRAMFS_FLAG_SHIFTED_ROOT_OFFSET) != 0;
+  if (root_offset != 0 && !shifted && root_offset != kSuperblockSize &&
+      root_offset != CRAMFS_PAD_SIZE + kSuperblockSize) {
+    return absl::DataLossError(
+        absl::StrCat("/: directory expected after the superblock, not at ",
+                     root_offset, ", at image offset ", root_at));
+  }
+  ImageReader reader(image.first(size), std::move(super));
+  absl::Status status = reader.CheckInode(reader.root());
+  if (!status.ok()) return status;
+  return reader;
+}
+
+Node ImageReader::root() const {
+  Node node;
+  node.path = "/";
+  node.inode = superblock_.root;
+  node.inode_position =
+      superblock_.offset + static_cast<uint32_t>(offsetof(cramfs_super, root));
+  return node;
+}
+
+absl::Status ImageReader::CheckCrc() const {
+  if (!superblock_.has_fsid()) return absl::OkStatus();
+  const absl::Span<const uint8_t> covered = image_.subspan(superblock_.offset);
+  constexpr size_t kField =
+      offsetof(cramfs_super, fsid) + offsetof(cramfs_info, crc);
+  const uint8_t zeros[4] = {};
+  uLong crc = crc32_z(0, covered.data(), kField);
+  crc = crc32_z(crc, zeros, sizeof(zeros));
+  crc = crc32_z(crc, covered.data() + kField + 4, covered.size() - kField - 4);
+  if (crc == superblock_.crc) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      "CRC is ", absl::Hex(crc, absl::kZeroPad8), ", superblock says ",
+      absl::Hex(superblock_.crc, absl::kZeroPad8), ", at image offset ",
+      superblock_.offset + kField));
+}
+
+absl::Status ImageReader::CheckInode(const Node& node) const {
+  const Inode& inode = node.inode;
+  const uint32_t at = node.inode_position;
+  switch (inode.mode & S_IFMT) {
+    case S_IFDIR:
+      if (inode.size == 0) return absl::OkStatus();
+      if (inode.offset < data_begin()) {
+        return Damaged(node, "directory inside the superblock", at);
+      }
+      if (uint64_t{inode.offset} + inode.size > image_.size()) {
+        return Damaged(node, "directory beyond the end", at);
+      }
+      return absl::OkStatus();
+    case S_IFREG:
+    case S_IFLNK:
+      if (inode.size == 0) {
+        if (node.is_symlink()) {
+          return Damaged(node, "symbolic link to nothing", at);
+        }
+        if (inode.offset != 0) {
+          return Damaged(node, "empty file with data", at);
+        }
+        return absl::OkStatus();
+      }
+      if (node.is_symlink() && inode.size >= kBlockSize) {
+        return Damaged(node, "symbolic link of a page or more", at);
+      }
+      if (inode.offset < data_begin()) {
+        return Damaged(node, "data inside the superblock", at);
+      }
+      if (inode.offset + uint64_t{4} * BlockCount(node) > image_.size()) {
+        return Damaged(node, "block pointers beyond the end", at);
+      }
+      return absl::OkStatus();
+    case S_IFCHR:
+    case S_IFBLK:
+      if (inode.offset != 0) return Damaged(node, "device with data", at);
+      return absl::OkStatus();
+    case S_IFIFO:
+    case S_IFSOCK:
+      if (inode.offset != 0 || inode.size != 0) {
+        return Damaged(node, "fifo or socket with data", at);
+      }
+      return absl::OkStatus();
+    default:
+      return Damaged(
+          node, absl::StrCat("mode 0x", absl::Hex(inode.mode), " has no type"),
+          at);
+  }
+}
+
+absl::Status ImageReader::Scan(const Node& directory, const NodeFunction& visit,
+                               const ErrorFunction& report) const {
+  if (!directory.is_directory()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(directory.path, ": not a directory"));
+  }
+  absl::Status status = CheckInode(directory);
+  if (!status.ok()) return report(status);
+  const bool sorted = (superblock_.flags & CRAMFS_FLAG_SORTED_DIRS) != 0;
+  std::set<absl::string_view> names;
+  absl::string_view previous;
+  uint64_t at = directory.inode.offset;
+  const uint64_t end = at + directory.inode.size;
+  while (at < end) {
+    if (end - at < kInodeSize) {
+      return report(Damaged(directory, "last entry cut", at));
+    }
+    Node node;
+    node.inode = codec_.GetInode(&image_[at]);
+    node.inode_position = static_cast<uint32_t>(at);
+    if (end - at - kInodeSize < node.inode.name_length) {
+      return report(Damaged(directory, "name beyond the directory's end", at));
+    }
+    absl::string_view name(
+        reinterpret_cast<const char*>(image_.data() + at + kInodeSize),
+        node.inode.name_length);
+    name = name.substr(0, name.find_last_not_of('\0') + 1);
+    at += kInodeSize + node.inode.name_length;
+
+    const char* problem = NameProblem(name);
+    if (problem == nullptr &&
+        directory.path.size() + 1 + name.size() > kMaxPathLength) {
+      problem = "a path too long";
+    }
+    if (problem == nullptr && !names.insert(name).second) {
+      problem = "a name given twice";
+    }
+    const bool usable = problem == nullptr;
+    // Lookups stop early in a sorted directory, so this entry may be hidden
+    // from them; but it can be read.
+    if (usable && sorted && name < previous) {
+      problem = "a name out of the order the superblock promises";
+    }
+    if (problem != nullptr) {
+      status = report(Damaged(directory, problem, node.inode_position));
+      if (!status.ok()) return status;
+    }
+    if (!usable) continue;
+    previous = name;
+    node.path =
+        absl::StrCat(directory.path == "/" ? "" : directory.path, "/", name);
+    status = CheckInode(node);
+    status = status.ok() ? visit(node) : report(status);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Node>> ImageReader::List(
+    const Node& directory) const {
+  std::vector<Node> entries;
+  absl::Status status = Scan(
+      directory,
+      [&entries](const Node& node) {
+        entries.push_back(node);
+        return absl::OkStatus();
+      },
+      [](const absl::Status& error) { return error; });
+  if (!status.ok()) return status;
+  return entries;
+}
+
+absl::StatusOr<Node> ImageReader::Lookup(absl::string_view path) const {
+  Node node = root();
+  for (absl::string_view part : absl::StrSplit(path, '/', absl::SkipEmpty())) {
+    if (!node.is_directory()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(node.path, ": not a directory"));
+    }
+    Node found;
+    bool match = false;
+    absl::Status status = Scan(
+        node,
+        [&](const Node& entry) {
+          if (match || entry.name() != part) return absl::OkStatus();
+          found = entry;
+          match = true;
+          return absl::OkStatus();
+        },
+        [](const absl::Status& error) { return error; });
+    if (!status.ok()) return status;
+    if (!match) {
+      return absl::NotFoundError(absl::StrCat(path, ": no such file"));
+    }
+    node = std::move(found);
+  }
+  return node;
+}
+
+absl::StatusOr<BlockInfo> ImageReader::DirectBlock(const Node& node,
+                                                   uint32_t pointer,
+                                                   uint32_t size) const {
+  BlockInfo block;
+  block.direct = true;
+  block.pointer = pointer;
+  block.size = size;
+  const uint64_t at = uint64_t{pointer & ~CRAMFS_BLK_FLAGS}
+                      << CRAMFS_BLK_DIRECT_PTR_SHIFT;
+  if (at < data_begin()) {
+    return Damaged(node, "direct block inside the superblock", at);
+  }
+  if ((pointer & CRAMFS_BLK_FLAG_UNCOMPRESSED) != 0) {
+    if (at + size > image_.size()) {
+      return Damaged(node, "direct block beyond the end", at);
+    }
+    block.kind = BlockInfo::Kind::kRaw;
+    block.offset = static_cast<uint32_t>(at);
+    block.length = size;
+    return block;
+  }
+  if (at + 2 > image_.size()) {
+    return Damaged(node, "direct block beyond the end", at);
+  }
+  block.offset = static_cast<uint32_t>(at + 2);
+  block.length = codec_.Get16(&image_[at]);
+  block.kind =
+      block.length == 0 ? BlockInfo::Kind::kHole : BlockInfo::Kind::kCompressed;
+  if (block.length > kMaxStoredBlock) {
+    return Damaged(node, absl::StrCat("stream of ", block.length, " bytes"),
+                   at);
+  }
+  if (uint64_t{block.offset} + block.length > image_.size()) {
+    return Damaged(node, "direct block beyond the end", at);
+  }
+  return block;
+}
+
+absl::StatusOr<std::vector<BlockInfo>> ImageReader::BlockMap(
+    const Node& node) const {
+  if (!node.is_regular() && !node.is_symlink()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(node.path, ": neither a file nor a symbolic link"));
+  }
+  absl::Status status = CheckInode(node);
+  if (!status.ok()) return status;
+  const uint32_t count = BlockCount(node);
+  const uint64_t table = node.inode.offset;
+  const uint64_t table_end = table + uint64_t{4} * count;
+  const bool extended =
+      (superblock_.flags & CRAMFS_FLAG_EXT_BLOCK_POINTERS) != 0;
+  std::vector<BlockInfo> map;
+  map.reserve(count);
+  uint64_t start = table_end;  // of a classic block
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint64_t at = table + uint64_t{4} * i;
+    const uint32_t pointer = codec_.Get32(&image_[at]);
+    const uint32_t size =
+        std::min(kBlockSize, node.inode.size - i * kBlockSize);
+    if ((pointer & CRAMFS_BLK_FLAGS) != 0 && !extended) {
+      return Damaged(node, "extended pointer in an image without them", at);
+    }
+    BlockInfo block;
+    if ((pointer & CRAMFS_BLK_FLAG_DIRECT_PTR) != 0) {
+      absl::StatusOr<BlockInfo> direct = DirectBlock(node, pointer, size);
+      if (!direct.ok()) return direct.status();
+      block = *direct;
+      start = block.kind == BlockInfo::Kind::kRaw
+                  ? uint64_t{block.offset} + kBlockSize
+                  : uint64_t{block.offset} + block.length;
+    } else {
+      const uint64_t end = pointer & ~CRAMFS_BLK_FLAGS;
+      const bool raw = (pointer & CRAMFS_BLK_FLAG_UNCOMPRESSED) != 0;
+      if (end > image_.size()) {
+        return Damaged(node, "block beyond the end", at);
+      }
+      if (end < start) {
+        return Damaged(node, "block ends before it starts", at);
+      }
+      if (end - start > (raw ? kBlockSize : kMaxStoredBlock)) {
+        return Damaged(
+            node, absl::StrCat("block of ", end - start, " stored bytes"), at);
+      }
+      block.pointer = pointer;
+      block.size = size;
+      block.offset = static_cast<uint32_t>(start);
+      block.length = static_cast<uint32_t>(end - start);
+      block.kind = block.length == 0 ? BlockInfo::Kind::kHole
+                   : raw             ? BlockInfo::Kind::kRaw
+                                     : BlockInfo::Kind::kCompressed;
+      if (block.kind == BlockInfo::Kind::kRaw && block.length != size) {
+        return Damaged(node,
+                       absl::StrCat("raw block of ", block.length,
+                                    " bytes where the file has ", size),
+                       at);
+      }
+      start = end;
+    }
+    if (Overlap(block.offset, uint64_t{block.offset} + block.length, table,
+                table_end)) {
+      return Damaged(node, "block inside the file's own pointers", at);
+    }
+    map.push_back(block);
+  }
+  return map;
+}
+
+absl::StatusOr<std::vector<uint8_t>> ImageReader::Inflate(
+    const Node& node, const BlockInfo& block, uint32_t* used) const {
+  z_stream stream = {};
+  // zlib's interface is older than const.
+  stream.next_in = const_cast<Bytef*>(&image_[block.offset]);
+  stream.avail_in = block.length;
+  if (inflateInit(&stream) != Z_OK) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(node.path, ": no memory to inflate"));
+  }
+  // One byte more than wanted tells a stream that is too long from one that
+  // fits.
+  std::vector<uint8_t> out(block.size + 1);
+  stream.next_out = out.data();
+  stream.avail_out = static_cast<uInt>(out.size());
+  const int result = inflate(&stream, Z_FINISH);
+  const uint64_t produced = out.size() - stream.avail_out;
+  if (used != nullptr) *used = block.length - stream.avail_in;
+  const std::string message = stream.msg == nullptr ? "" : stream.msg;
+  inflateEnd(&stream);
+  if (produced > block.size) {
+    return Damaged(node, "stream inflates to more than its block",
+                   block.offset);
+  }
+  if (result == Z_BUF_ERROR || result == Z_OK) {
+    return Damaged(node, "stream is cut", block.offset);
+  }
+  if (result != Z_STREAM_END) {
+    return Damaged(node, absl::StrCat("not a zlib stream: ", message),
+                   block.offset);
+  }
+  if (produced < block.size) {
+    return Damaged(
+        node,
+        absl::StrCat("stream inflates to ", produced, " bytes of ", block.size),
+        block.offset);
+  }
+  out.resize(block.size);
+  return out;
+}
+
+absl::StatusOr<std::vector<uint8_t>> ImageReader::ReadBlock(
+    const Node& node, const BlockInfo& block) const {
+  // A BlockInfo is plain data of the caller's.
+  if (block.size > kBlockSize || block.length > kMaxStoredBlock ||
+      uint64_t{block.offset} + block.length > image_.size() ||
+      (block.kind == BlockInfo::Kind::kRaw && block.length != block.size) ||
+      (block.kind == BlockInfo::Kind::kCompressed && block.length == 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(node.path, ": not a block of this image"));
+  }
+  switch (block.kind) {
+    case BlockInfo::Kind::kHole:
+      return std::vector<uint8_t>(block.size);
+    case BlockInfo::Kind::kRaw: {
+      const auto bytes = image_.subspan(block.offset, block.length);
+      return std::vector<uint8_t>(bytes.begin(), bytes.end());
+    }
+    case BlockInfo::Kind::kCompressed:
+      return Inflate(node, block, nullptr);
+  }
+  return absl::InternalError("impossible block kind");
+}
+
+absl::StatusOr<std::vector<uint8_t>> ImageReader::ReadFile(
+    const Node& node) const {
+  absl::StatusOr<std::vector<BlockInfo>> map = BlockMap(node);
+  if (!map.ok()) return map.status();
+  std::vector<uint8_t> data;
+  data.reserve(node.inode.size);
+  for (const BlockInfo& block : *map) {
+    absl::StatusOr<std::vector<uint8_t>> bytes = ReadBlock(node, block);
+    if (!bytes.ok()) return bytes.status();
+    data.insert(data.end(), bytes->begin(), bytes->end());
+  }
+  return data;
+}
+
+absl::StatusOr<std::string> ImageReader::ReadLink(const Node& node) const {
+  if (!node.is_symlink()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(node.path, ": not a symbolic link"));
+  }
+  absl::StatusOr<std::vector<uint8_t>> data = ReadFile(node);
+  if (!data.ok()) return data.status();
+  if (std::find(data->begin(), data->end(), 0) != data->end()) {
+    return Damaged(node, "NUL inside a symbolic link", node.inode.offset);
+  }
+  return std::string(data->begin(), data->end());
+}
+
+absl::Status ImageReader::WalkDirectory(
+    const Node& directory, int depth, const NodeFunction& visit,
+    const ErrorFunction& report, std::map<uint32_t, uint32_t>* visited) const {
+  if (depth > kMaxDepth) {
+    return report(Damaged(directory,
+                          absl::StrCat("more than ", kMaxDepth, " levels"),
+                          directory.inode_position));
+  }
+  const Inode& inode = directory.inode;
+  if (inode.size > 0) {
+    if (MeetsAny(*visited, inode.offset, uint64_t{inode.offset} + inode.size)) {
+      return report(Damaged(directory,
+                            "directory inside another or given twice",
+                            directory.inode_position));
+    }
+    visited->emplace(inode.offset, inode.offset + inode.size);
+  }
+  return Scan(
+      directory,
+      [&](const Node& node) {
+        absl::Status status = visit(node);
+        if (!status.ok() || !node.is_directory()) return status;
+        return WalkDirectory(node, depth + 1, visit, report, visited);
+      },
+      report);
+}
+
+absl::Status ImageReader::Walk(
+    const std::function<absl::Status(const Node&)>& visit,
+    const std::function<bool(const absl::Status&)>& on_error) const {
+  const Node top = root();
+  absl::Status status = visit(top);
+  if (!status.ok()) return status;
+  std::map<uint32_t, uint32_t> visited;
+  return WalkDirectory(
+      top, 0, visit,
+      [&on_error](const absl::Status& error) {
+        return on_error && on_error(error) ? absl::OkStatus() : error;
+      },
+      &visited);
+}
+
+}  // namespace faultline::cramfs
