@@ -144,7 +144,7 @@ void do_page_fault(kulong address, u32 error_code)
 		flags |= FAULT_FLAG_INSTRUCTION;
 
 	if (unlikely(!down_read_trylock(&mm->mmap_sem))) {
-retry:
+	retry:
 		down_read(&mm->mmap_sem);
 	}
 	vma = find_vma(mm, address);

@@ -49,7 +49,7 @@ s64 kvm_hva_to_pfn(u64 addr, u32 write, u64 *pfn);
 
 /* ---- boot ---- */
 void pgtable_cache_init(struct machine *machine); /* pgtable.cc */
-void vfs_caches_init(struct machine *machine);    /* fs.cc */
+void vfs_caches_init(struct machine *machine);	  /* fs.cc */
 
 FL_END_DECLS
 

@@ -96,7 +96,12 @@ uint32_t Choose(uint32_t n, uint32_t why) {
   return left == 0 ? 1 : 0;
 }
 
-void Relax(void*, const void*) { std::this_thread::yield(); }
+std::atomic<int> g_relaxes{0};
+
+void Relax(void*, const void*) {
+  ++g_relaxes;
+  std::this_thread::yield();
+}
 
 void Report(uint32_t kind, const char* file, int line, const char* function,
             const char* text, const void*) {
@@ -139,13 +144,13 @@ bool g_kill_on_retry = false;
 
 enum FileKind : uint64_t {
   kRoot = 1,
-  kFile,       // 20 pages and 100 bytes
-  kSubdir,     // holds kFile again, as "sub/file"
-  kDevice,     // mmap: remap_pfn_range of the ROM from its first page on
-  kNoOps,      // mmap leaves vm_ops alone
-  kMixed,      // faults enter ROM pages one by one, at twice their index
-  kRetry,      // the handler may drop mmap_sem though not allowed to
-  kOtherVma,   // the handler finishes the fault in another vma
+  kFile,      // 20 pages and 100 bytes
+  kSubdir,    // holds kFile again, as "sub/file"
+  kDevice,    // mmap: remap_pfn_range of the ROM from its first page on
+  kNoOps,     // mmap leaves vm_ops alone
+  kMixed,     // faults enter ROM pages one by one, at twice their index
+  kRetry,     // the handler may drop mmap_sem though not allowed to
+  kOtherVma,  // the handler finishes the fault in another vma
 };
 constexpr uint64_t kFileSize = 20 * kPage + 100;
 
@@ -215,8 +220,8 @@ int OtherVmaFault(vm_fault* vmf) {
   vmf->address = vmf->vma->vm_start;
   return filemap_fault(vmf);
 }
-const vm_operations_struct kOtherVmaOps = {
-    nullptr, nullptr, nullptr, OtherVmaFault, nullptr, nullptr};
+const vm_operations_struct kOtherVmaOps = {nullptr,       nullptr, nullptr,
+                                           OtherVmaFault, nullptr, nullptr};
 int OtherVmaMmap(file*, vm_area_struct* vma) {
   vma->vm_ops = &kOtherVmaOps;
   return 0;
@@ -260,8 +265,8 @@ inode* GetInode(super_block* sb, uint64_t kind) {
 
 extern "C" int TestLookup(inode* dir, const qstr* name, inode** result) {
   static const std::map<std::string, uint64_t> names = {
-      {"file", kFile},   {"sub", kSubdir},  {"device", kDevice},
-      {"noops", kNoOps}, {"mixed", kMixed}, {"retry", kRetry},
+      {"file", kFile},        {"sub", kSubdir},  {"device", kDevice},
+      {"noops", kNoOps},      {"mixed", kMixed}, {"retry", kRetry},
       {"othervma", kOtherVma}};
   auto it = names.find(std::string(name->name, name->len));
   if (it == names.end()) return -ENOENT;
@@ -306,8 +311,8 @@ class FaultTest : public testing::Test {
  protected:
   void SetUp() override { Boot(512, 0); }
 
-  void Boot(uint64_t ram_pages, uint64_t fixes_off,
-            uint32_t alloc_may_fail = 0, const char* options = "") {
+  void Boot(uint64_t ram_pages, uint64_t fixes_off, uint32_t alloc_may_fail = 0,
+            const char* options = "") {
     if (machine_ != nullptr) Shutdown();
     AttachRuntime();
     g_reports.clear();
@@ -330,7 +335,8 @@ class FaultTest : public testing::Test {
 #ifdef CONFIG_ARM
     flags |= MAP_32BIT;
 #endif
-    arena_ = ::mmap(nullptr, arena_bytes_, PROT_READ | PROT_WRITE, flags, -1, 0);
+    arena_ =
+        ::mmap(nullptr, arena_bytes_, PROT_READ | PROT_WRITE, flags, -1, 0);
     ASSERT_NE(arena_, MAP_FAILED);
     const char* error = nullptr;
     machine_ = K.machine_boot(arena_, arena_bytes_, &config, &error);
@@ -513,8 +519,7 @@ TEST_F(FaultTest, OutOfMemoryKillsTheTaskThatAsked) {
 // ---- files ----
 
 TEST_F(FaultTest, ColdReadIsMajorAndReadsOnePage) {
-  const uint64_t m =
-      Map(20, FL_PROT_READ, FL_MAP_PRIVATE, Open("/file"));
+  const uint64_t m = Map(20, FL_PROT_READ, FL_MAP_PRIVATE, Open("/file"));
   const Result result = Load(m + 3 * kPage + 17);
   EXPECT_OK(result);
   EXPECT_EQ(result.value, FileByte(3 * kPage + 17));
@@ -533,8 +538,7 @@ TEST_F(FaultTest, WarmReadMapsTheAlignedWindowAroundIt) {
     ASSERT_EQ(static_cast<uint8_t>(bytes[i]), FileByte(i)) << i;
 
   const uint64_t base = 0x40000000;
-  const uint64_t m =
-      Map(21, FL_PROT_READ, FL_MAP_PRIVATE, file, 0, base);
+  const uint64_t m = Map(21, FL_PROT_READ, FL_MAP_PRIVATE, file, 0, base);
   EXPECT_OK(Load(m + 5 * kPage));
   EXPECT_EQ(task_->maj_flt, 0u);
   const auto pages = Walk();
@@ -565,8 +569,7 @@ TEST_F(FaultTest, FaultAroundDoesNotReachBelowTheVma) {
 }
 
 TEST_F(FaultTest, BeyondTheLastPageIsSigbusAtTheAddress) {
-  const uint64_t m =
-      Map(24, FL_PROT_READ, FL_MAP_PRIVATE, Open("/file"));
+  const uint64_t m = Map(24, FL_PROT_READ, FL_MAP_PRIVATE, Open("/file"));
   EXPECT_OK(Load(m + 20 * kPage));
   EXPECT_SIGNAL(Load(m + 21 * kPage + 8), SIGBUS, BUS_ADRERR,
                 m + 21 * kPage + 8);
@@ -656,6 +659,7 @@ TEST_F(FaultTest, RemappedRomIsReadWithoutAFault) {
   ASSERT_EQ(pages.size(), 4u);
   EXPECT_EQ(pages.at(m).rom, 1u);
   EXPECT_EQ(pages.at(m).pfn, kRomPhys / kPage);
+  EXPECT_EQ(find_vma(mm_, m)->vm_pgoff, kRomPhys / kPage);
   EXPECT_EQ(Counter(MM_FILEPAGES), 0);
   EXPECT_LT(FreePages(), free);
   ASSERT_EQ(K.sys_munmap(m, 4 * kPage), 0);
@@ -692,9 +696,9 @@ TEST_F(FaultTest, CowMappingMustBeRemappedWhole) {
   const uint64_t m = Map(2, FL_PROT_READ, FL_MAP_PRIVATE, Open("/noops"));
   vm_area_struct* vma = find_vma(mm_, m);
   const kulong pgoff = vma->vm_pgoff;
-  EXPECT_EQ(remap_pfn_range(vma, m, kRomPhys >> PAGE_SHIFT, kPage,
-                            vma->vm_page_prot),
-            -EINVAL);
+  EXPECT_EQ(
+      remap_pfn_range(vma, m, kRomPhys >> PAGE_SHIFT, kPage, vma->vm_page_prot),
+      -EINVAL);
   EXPECT_EQ(vma->vm_pgoff, pgoff);
   EXPECT_EQ(vma->vm_flags & VM_PFNMAP, 0u);
 }
@@ -890,6 +894,7 @@ TEST_F(FaultTest, KilledRetryReturnsToUserModeWithTheLockDropped) {
   g_kill_on_retry = true;
   EXPECT_EQ(Load(m).sig, SIGKILL);
   EXPECT_EQ(atomic_long_read(&mm_->mmap_sem.count), 0);
+  EXPECT_TRUE(Walk().empty()) << "the fault was taken again";
 }
 
 TEST_F(FaultTest, RetryIsTakenOnceAndThenServed) {
@@ -942,8 +947,8 @@ class Threads {
   // Tasks are made before any of them runs: task_create is a host call.
   void Add(std::function<void(task_struct*)> body) {
     hosts_.push_back(std::make_unique<HostTask>());
-    tasks_.push_back(K.task_create(machine_, mm_, "thread", 0,
-                                   hosts_.back().get()));
+    tasks_.push_back(
+        K.task_create(machine_, mm_, "thread", 0, hosts_.back().get()));
     bodies_.push_back(std::move(body));
   }
   task_struct* task(size_t i) { return tasks_[i]; }
@@ -1076,6 +1081,28 @@ TEST_F(FaultTest, ThreadsThatFaultOnOnePageShareIt) {
   for (const auto& [address, info] : Walk()) EXPECT_EQ(info.mapcount, 1);
 }
 
+// The frame of a page is not free while an access that found it goes on.
+TEST_F(FaultTest, MunmapWaitsForTheAccessThatIsUnderWay) {
+  const uint64_t m = Map(1, kRw);
+  EXPECT_OK(Store(m, 1));
+  const uint64_t free = FreePages();
+  std::atomic<bool> done{false};
+  Threads threads(machine_, mm_);
+  threads.Add([&](task_struct*) {
+    EXPECT_EQ(K.sys_munmap(m, kPage), 0);
+    done = true;
+  });
+  __atomic_store_n(&task_->user_walk, 1, __ATOMIC_SEQ_CST);
+  g_relaxes = 0;
+  threads.Start();
+  while (!done && g_relaxes == 0) std::this_thread::yield();
+  EXPECT_FALSE(done);
+  EXPECT_EQ(FreePages(), free);
+  __atomic_store_n(&task_->user_walk, 0, __ATOMIC_SEQ_CST);
+  threads.Join();
+  EXPECT_GT(FreePages(), free);
+}
+
 // A store never lands in a frame that munmap has given to somebody else.
 TEST_F(FaultTest, StoreAndMunmapOfOnePageNeverMixFrames) {
   const uint64_t base = 0x40000000;
@@ -1090,9 +1117,9 @@ TEST_F(FaultTest, StoreAndMunmapOfOnePageNeverMixFrames) {
   });
   threads.Add([&](task_struct*) {
     for (int i = 0; i < 3000; ++i) {
-      ASSERT_EQ(K.sys_mmap(base, kPage, kRw, kAnonymous | FL_MAP_FIXED,
-                           nullptr, 0),
-                static_cast<int64_t>(base));
+      ASSERT_EQ(
+          K.sys_mmap(base, kPage, kRw, kAnonymous | FL_MAP_FIXED, nullptr, 0),
+          static_cast<int64_t>(base));
       ASSERT_EQ(K.sys_munmap(base, kPage), 0);
       for (int j = 0; j < 8; ++j) {
         ASSERT_EQ(Load(other + j * kPage, 8).value, 0u);
@@ -1117,9 +1144,9 @@ TEST_F(FaultTest, RadixTreeAgreesWithAMap) {
   const int kBits[] = {4, 7, 13, 20, BITS_PER_KULONG};
   for (int step = 0; step < 20000; ++step) {
     const int bits = kBits[random() % (step < 200 ? 2 : 5)];
-    const pgoff_t index =
-        bits == BITS_PER_KULONG ? static_cast<pgoff_t>(random())
-                                : random() & ((1ull << bits) - 1);
+    const pgoff_t index = bits == BITS_PER_KULONG
+                              ? static_cast<pgoff_t>(random())
+                              : random() & ((1ull << bits) - 1);
     void* item = reinterpret_cast<void*>((random() | 1) << 4);
     switch (random() % 4) {
       case 0:

@@ -67,9 +67,9 @@ void unlock_page(struct page *page)
 
 static int wait_on_page_locked(struct page *page, bool killable)
 {
-	return PageLocked(page) ? wait_on_bit(PG_locked, &page->flags,
-					      "page_lock", killable) :
-				  0;
+	return PageLocked(page)
+		   ? wait_on_bit(PG_locked, &page->flags, "page_lock", killable)
+		   : 0;
 }
 
 /*
@@ -152,8 +152,8 @@ static int page_cache_tree_insert(struct address_space *mapping,
 		spin_unlock(&mapping->tree_lock);
 		if (error != -EAGAIN)
 			break;
-		spare = (struct radix_node *)kmem_cache_zalloc(cache,
-							       GFP_KERNEL);
+		spare =
+		    (struct radix_node *)kmem_cache_zalloc(cache, GFP_KERNEL);
 		if (!spare)
 			return -ENOMEM;
 	}
@@ -205,8 +205,8 @@ void truncate_inode_pages_final(struct address_space *mapping)
 		void **slot;
 
 		rcu_read_lock();
-		slot = radix_tree_next_slot(mapping, index, ~(pgoff_t)0,
-					    &index);
+		slot =
+		    radix_tree_next_slot(mapping, index, ~(pgoff_t)0, &index);
 		page = slot ? get_slot_page(slot) : NULL;
 		rcu_read_unlock();
 		if (!page)
@@ -268,7 +268,7 @@ int filemap_fault(struct vm_fault *vmf)
 	page = find_get_page(mapping, offset);
 	if (!page) {
 		ret = VM_FAULT_MAJOR;
-retry_find:
+	retry_find:
 		page = find_get_page(mapping, offset);
 		if (!page)
 			goto no_cached_page;
@@ -358,11 +358,11 @@ void filemap_map_pages(struct vm_fault *vmf, pgoff_t start_pgoff,
 			goto unlock;
 		unlock_page(page);
 		goto next;
-unlock:
+	unlock:
 		unlock_page(page);
-skip:
+	skip:
 		put_page(page);
-next:
+	next:
 		if (index++ == end_pgoff)
 			break;
 	}
@@ -385,12 +385,10 @@ static int filemap_page_mkwrite(struct vm_fault *vmf)
 }
 
 const struct vm_operations_struct generic_file_vm_ops = {
-	NULL, /* open */
-	NULL, /* close */
-	NULL, /* mremap */
-	filemap_fault,
-	filemap_map_pages,
-	filemap_page_mkwrite,
+    NULL, /* open */
+    NULL, /* close */
+    NULL, /* mremap */
+    filemap_fault, filemap_map_pages, filemap_page_mkwrite,
 };
 
 int generic_file_mmap(struct file *file, struct vm_area_struct *vma)

@@ -18,8 +18,8 @@
  * Left out: a dentry cache (every open walks), symlinks, mount points, inode
  * hashing and reclaim, deferral of the last fput to the return to user mode.
  */
-#include "mm/fault.h"
 #include "mm/fs.h"
+#include "mm/fault.h"
 #include "mm/radix_tree.h"
 #include "mm/sync/machine.h"
 #include "mm/sync/string.h"
@@ -35,8 +35,7 @@ static void cache_init(struct machine *machine, struct kmem_cache **cache,
 
 void vfs_caches_init(struct machine *machine)
 {
-	cache_init(machine, &machine->filp_cachep, "filp",
-		   sizeof(struct file));
+	cache_init(machine, &machine->filp_cachep, "filp", sizeof(struct file));
 	cache_init(machine, &machine->inode_cachep, "inode_cache",
 		   sizeof(struct inode));
 	cache_init(machine, &machine->dentry_cachep, "dentry",
@@ -52,7 +51,7 @@ void vfs_caches_init(struct machine *machine)
 struct super_block *sget(struct machine *machine)
 {
 	struct super_block *sb = (struct super_block *)kmem_cache_zalloc(
-		machine->sb_cachep, GFP_KERNEL);
+	    machine->sb_cachep, GFP_KERNEL);
 
 	if (!sb)
 		return NULL;
@@ -127,7 +126,7 @@ static struct inode *find_inode(struct super_block *sb, kulong ino)
 static struct inode *alloc_inode(struct super_block *sb)
 {
 	struct inode *inode = (struct inode *)kmem_cache_zalloc(
-		sb->s_machine->inode_cachep, GFP_KERNEL);
+	    sb->s_machine->inode_cachep, GFP_KERNEL);
 
 	if (!inode)
 		return NULL;
@@ -279,8 +278,8 @@ int filp_open(struct super_block *sb, const char *path, struct file **result)
 						    GFP_KERNEL);
 	if (!dentry)
 		return -ENOMEM;
-	file = (struct file *)kmem_cache_zalloc(machine->filp_cachep,
-						GFP_KERNEL);
+	file =
+	    (struct file *)kmem_cache_zalloc(machine->filp_cachep, GFP_KERNEL);
 	error = -ENOMEM;
 	if (!file)
 		goto out_dentry;

@@ -13,9 +13,9 @@
  *
  * Left out: everything that needs a file name space or credentials.
  */
+#include "mm/interface.h"
 #include "mm/fault.h"
 #include "mm/fs.h"
-#include "mm/interface.h"
 #include "mm/mm.h"
 #include "mm/sync/machine.h"
 #include "mm/sync/sched.h"
@@ -50,14 +50,14 @@ static struct machine *machine_boot(void *arena, u64 bytes,
 	mm_caches_init(machine);
 	if (!machine->task_cachep)
 		machine->task_cachep = kmem_cache_create(
-			machine, "task_struct", sizeof(struct task_struct));
+		    machine, "task_struct", sizeof(struct task_struct));
 	pgtable_cache_init(machine);
 	vfs_caches_init(machine);
 	fl_file_systems_init(machine);
 	machine->boot_free_pages = machine->nr_free;
 	for (i = 0; i < machine->nr_caches; i++)
 		machine->boot_objects[i] =
-			kmem_cache_objects(&machine->caches[i]);
+		    kmem_cache_objects(&machine->caches[i]);
 	machine_leave(before);
 	return machine;
 }
@@ -112,18 +112,18 @@ struct fix {
 static const struct fix *fix_at(u32 i)
 {
 	static const struct fix fixes[FL_FIXES] = {
-		/* FL_FIX_FAULT_PREALLOC */
-		{ "do_fault-prealloc",
-		  "do_fault frees its spare pte page through an mm it saved, "
-		  "not through the vma (fc8efd2ddfed)" },
-		/* FL_FIX_MM_FAULT_ERROR */
-		{ "mm_fault_error-vma",
-		  "mm_fault_error does not look at the vma once mmap_sem is "
-		  "dropped (a3c4fb7c9c2e)" },
-		/* FL_FIX_VMA_IS_ANONYMOUS */
-		{ "vma_is_anonymous",
-		  "a file mapping without vm_ops is not anonymous memory "
-		  "(bfd40eaff5ab)" },
+	    /* FL_FIX_FAULT_PREALLOC */
+	    {"do_fault-prealloc",
+	     "do_fault frees its spare pte page through an mm it saved, "
+	     "not through the vma (fc8efd2ddfed)"},
+	    /* FL_FIX_MM_FAULT_ERROR */
+	    {"mm_fault_error-vma",
+	     "mm_fault_error does not look at the vma once mmap_sem is "
+	     "dropped (a3c4fb7c9c2e)"},
+	    /* FL_FIX_VMA_IS_ANONYMOUS */
+	    {"vma_is_anonymous",
+	     "a file mapping without vm_ops is not anonymous memory "
+	     "(bfd40eaff5ab)"},
 	};
 
 	return i < FL_FIXES ? &fixes[i] : NULL;
@@ -153,7 +153,7 @@ static int mount_fs(const char *fstype, const char *options,
 	for (i = 0; fl_file_systems[i]; i++)
 		if (!strcmp(fl_file_systems[i]->name, fstype))
 			return fl_file_systems[i]->mount(
-				current_machine(), options ? options : "", sb);
+			    current_machine(), options ? options : "", sb);
 	return -ENODEV;
 }
 
@@ -371,7 +371,7 @@ static u32 check_machine(struct machine *machine)
 	u32 i;
 
 	list_for_each_entry(task, &machine->tasks, struct task_struct, tasks)
-		tasks++;
+	    tasks++;
 	for (i = 0; i < machine->nr_caches; i++) {
 		struct kmem_cache *cache = &machine->caches[i];
 		u64 expected = machine->boot_objects[i];
@@ -383,66 +383,68 @@ static u32 check_machine(struct machine *machine)
 	}
 	wrong += report_left_over("free pages", machine->nr_free,
 				  machine->boot_free_pages);
-	wrong += report_left_over("reserved PAT ranges",
-				  machine->nr_pat_ranges, 0);
+	wrong +=
+	    report_left_over("reserved PAT ranges", machine->nr_pat_ranges, 0);
 	wrong += report_left_over("super blocks",
 				  !list_empty(&machine->super_blocks), 0);
 	machine_leave(before);
 	return wrong;
 }
 
+// clang-format off: one entry a line, in the order of the struct
 const struct fl_kernel faultline_kernel = {
-	FL_KERNEL_ABI,
-	sizeof(struct fl_kernel),
+    FL_KERNEL_ABI,
+    sizeof(struct fl_kernel),
 #ifdef CONFIG_ARM
-	"arm",
+    "arm",
 #else
-	"x86-64",
+    "x86-64",
 #endif
-	FAULTLINE_EXPLORED,
-	CONFIG_CRAMFS_PHYSMEM,
-	BITS_PER_KULONG,
-	PAGE_SHIFT,
-	CONFIG_PGTABLE_LEVELS,
-	TASK_SIZE,
-	fl_attach_runtime,
-	current_slot,
-	machine_bytes,
-	machine_boot,
-	machine_rom,
-	machine_stats,
-	machine_scratch,
-	variant_name,
-	variant_summary,
-	fix_name,
-	fix_summary,
-	mount_fs,
-	umount_fs,
-	filp_open,
-	fput,
-	file_size,
-	file_read,
-	mm_create,
-	task_create,
-	task_machine,
-	mmput,
-	task_exit,
-	task_free,
-	sys_mmap,
-	sys_munmap,
-	sys_mprotect,
-	sys_madvise,
-	sys_kill,
-	futex_op,
-	user_access,
-	uml_access,
-	sparc32_access,
-	kvm_hva_to_pfn,
-	task_killed,
-	proc_maps,
-	page_walk,
-	check_mm_now,
-	check_machine,
+    FAULTLINE_EXPLORED,
+    CONFIG_CRAMFS_PHYSMEM,
+    BITS_PER_KULONG,
+    PAGE_SHIFT,
+    CONFIG_PGTABLE_LEVELS,
+    TASK_SIZE,
+    fl_attach_runtime,
+    current_slot,
+    machine_bytes,
+    machine_boot,
+    machine_rom,
+    machine_stats,
+    machine_scratch,
+    variant_name,
+    variant_summary,
+    fix_name,
+    fix_summary,
+    mount_fs,
+    umount_fs,
+    filp_open,
+    fput,
+    file_size,
+    file_read,
+    mm_create,
+    task_create,
+    task_machine,
+    mmput,
+    task_exit,
+    task_free,
+    sys_mmap,
+    sys_munmap,
+    sys_mprotect,
+    sys_madvise,
+    sys_kill,
+    futex_op,
+    user_access,
+    uml_access,
+    sparc32_access,
+    kvm_hva_to_pfn,
+    task_killed,
+    proc_maps,
+    page_walk,
+    check_mm_now,
+    check_machine,
 };
+// clang-format on
 
 } /* extern "C" */

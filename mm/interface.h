@@ -57,6 +57,8 @@ struct fl_machine_config {
 	uint64_t fixes_off;     /* bit i: fix i of fix_name() is off */
 	uint32_t alloc_may_fail; /* every allocation is a choice point */
 	uint32_t reuse_freed;   /* freed memory may be handed out again at once */
+	uint32_t pat_off;       /* x86 without CONFIG_X86_PAT: no tracking */
+	uint32_t reserved;
 };
 
 /* <signal.h> has a macro of the name; the layout must not depend on it. */

@@ -68,11 +68,10 @@ s64 kvm_hva_to_pfn(u64 addr, u32 write, u64 *result)
 		return -EFAULT;
 	down_read(&mm->mmap_sem);
 	do {
-		vma = find_vma_intersection(mm, (kulong)addr,
-					    (kulong)addr + 1);
+		vma = find_vma_intersection(mm, (kulong)addr, (kulong)addr + 1);
 		if (vma && (vma->vm_flags & (VM_IO | VM_PFNMAP)))
-			ret = hva_to_pfn_remapped(vma, (kulong)addr, write,
-						  &pfn);
+			ret =
+			    hva_to_pfn_remapped(vma, (kulong)addr, write, &pfn);
 		else
 			ret = -EFAULT;
 	} while (ret == -EAGAIN);

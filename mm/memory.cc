@@ -49,8 +49,8 @@ static inline int pte_alloc(struct mm_struct *mm, pmd_t *pmd, kulong addr)
 /* The OOM reaper may have zapped private memory: it must not come back. */
 static inline int check_stable_address_space(struct mm_struct *mm)
 {
-	return unlikely(test_bit(MMF_UNSTABLE, &mm->flags)) ? VM_FAULT_SIGBUS :
-							      0;
+	return unlikely(test_bit(MMF_UNSTABLE, &mm->flags)) ? VM_FAULT_SIGBUS
+							    : 0;
 }
 
 static bool fault_is_anonymous(const struct vm_area_struct *vma)
@@ -76,7 +76,7 @@ static int do_anonymous_page(struct vm_fault *vmf)
 
 	if (!(vmf->flags & FAULT_FLAG_WRITE)) {
 		entry = pte_mkspecial(
-			mk_pte(mm->machine->zero_page, vma->vm_page_prot));
+		    mk_pte(mm->machine->zero_page, vma->vm_page_prot));
 	} else {
 		if (unlikely(anon_vma_prepare(vma)))
 			return VM_FAULT_OOM;
@@ -140,8 +140,7 @@ static int pte_alloc_one_map(struct vm_fault *vmf)
 				vmf->prealloc_pte = NULL;
 			}
 			spin_unlock(vmf->ptl);
-		} else if (unlikely(__pte_alloc(mm, vmf->pmd,
-						vmf->address))) {
+		} else if (unlikely(__pte_alloc(mm, vmf->pmd, vmf->address))) {
 			return VM_FAULT_OOM;
 		}
 	}
@@ -215,16 +214,15 @@ static int do_fault_around(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	const kulong address = vmf->address;
 	const kulong nr_pages =
-		READ_ONCE(vma->vm_mm->machine->fault_around_bytes) >>
-		PAGE_SHIFT;
+	    READ_ONCE(vma->vm_mm->machine->fault_around_bytes) >> PAGE_SHIFT;
 	const kulong mask = ~(nr_pages * PAGE_SIZE - 1) & PAGE_MASK;
 	pgoff_t start_pgoff = vmf->pgoff;
 	pgoff_t end_pgoff;
 	int ret = 0;
 
 	vmf->address = fl_max(address & mask, vma->vm_start);
-	start_pgoff -= ((address - vmf->address) >> PAGE_SHIFT) &
-		       (PTRS_PER_PTE - 1);
+	start_pgoff -=
+	    ((address - vmf->address) >> PAGE_SHIFT) & (PTRS_PER_PTE - 1);
 
 	end_pgoff = start_pgoff - pte_index(vmf->address) + PTRS_PER_PTE - 1;
 	end_pgoff = fl_min(end_pgoff, vma_pages(vma) + vma->vm_pgoff - 1);
@@ -241,8 +239,8 @@ static int do_fault_around(struct vm_fault *vmf)
 	if (!vmf->pte)
 		goto out;
 	/* Signed: a pointer is wider than a kulong in an ARM build. */
-	vmf->pte -= (klong)((vmf->address >> PAGE_SHIFT) -
-			    (address >> PAGE_SHIFT));
+	vmf->pte -=
+	    (klong)((vmf->address >> PAGE_SHIFT) - (address >> PAGE_SHIFT));
 	if (!pte_none(fl_read_pte(vmf->pte)))
 		ret = VM_FAULT_NOPAGE;
 	pte_unmap_unlock(vmf->pte, vmf->ptl);
@@ -388,7 +386,8 @@ static int do_fault(struct vm_fault *vmf)
 	else
 		ret = do_shared_fault(vmf);
 
-	/* The handler may have let the vma go: 4.13 looks at it all the same. */
+	/* The handler may have let the vma go: 4.13 looks at it all the same.
+	 */
 	if (vmf->prealloc_pte) {
 		if (fl_fixed(machine, FL_FIX_FAULT_PREALLOC))
 			pte_free(saved_mm, vmf->prealloc_pte);
@@ -556,8 +555,8 @@ static int wp_page_shared(struct vm_fault *vmf)
 static int do_wp_page(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	const bool shared = (vma->vm_flags & (VM_WRITE | VM_SHARED)) ==
-			    (VM_WRITE | VM_SHARED);
+	const bool shared =
+	    (vma->vm_flags & (VM_WRITE | VM_SHARED)) == (VM_WRITE | VM_SHARED);
 
 	vmf->page = vm_normal_page(vma, vmf->address, vmf->orig_pte);
 	if (!vmf->page) {
@@ -616,8 +615,8 @@ static int handle_pte_fault(struct vm_fault *vmf)
 	}
 
 	if (!vmf->pte)
-		return fault_is_anonymous(vmf->vma) ? do_anonymous_page(vmf) :
-						      do_fault(vmf);
+		return fault_is_anonymous(vmf->vma) ? do_anonymous_page(vmf)
+						    : do_fault(vmf);
 
 	if (unlikely(!pte_present(vmf->orig_pte))) {
 		/* There is no swap: do_swap_page finds nonsense. */

@@ -58,8 +58,8 @@ struct page *vm_normal_page(struct vm_area_struct *vma, kulong addr, pte_t pte)
 	if (unlikely(vma->vm_flags & (VM_PFNMAP | VM_MIXEDMAP))) {
 		if (vma->vm_flags & VM_MIXEDMAP)
 			return pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
-		if (pfn == vma->vm_pgoff +
-				   ((addr - vma->vm_start) >> PAGE_SHIFT))
+		if (pfn ==
+		    vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT))
 			return NULL;
 		if (!is_cow_mapping(vma->vm_flags))
 			return NULL;

@@ -36,7 +36,8 @@ void flush_tlb_mm(struct mm_struct *mm)
 	struct task_struct *task;
 
 	smp_mb();
-	list_for_each_entry(task, head, struct task_struct, tasks) {
+	list_for_each_entry(task, head, struct task_struct, tasks)
+	{
 		if (task == current || READ_ONCE(task->mm) != mm)
 			continue;
 		while (smp_load_acquire(&task->user_walk))
@@ -162,7 +163,7 @@ static kulong zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 				continue;
 			if (unlikely(!pte_present(ptent))) {
 				print_bad_pte(vma, addr, ptent);
-				set_pte(pte, pte_t{ 0 });
+				set_pte(pte, pte_t{0});
 				continue;
 			}
 			zap_one_pte(tlb, vma, addr, pte, ptent, rss,
@@ -212,9 +213,8 @@ static void zap_pud_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 	} while (pud++, addr = next, addr != end);
 }
 
-static void unmap_page_range(struct mmu_gather *tlb,
-			     struct vm_area_struct *vma, kulong addr,
-			     kulong end)
+static void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
+			     kulong addr, kulong end)
 {
 	pgd_t *pgd;
 	kulong next;
@@ -228,9 +228,8 @@ static void unmap_page_range(struct mmu_gather *tlb,
 	} while (pgd++, addr = next, addr != end);
 }
 
-static void unmap_single_vma(struct mmu_gather *tlb,
-			     struct vm_area_struct *vma, kulong start_addr,
-			     kulong end_addr)
+static void unmap_single_vma(struct mmu_gather *tlb, struct vm_area_struct *vma,
+			     kulong start_addr, kulong end_addr)
 {
 	const kulong start = fl_max(vma->vm_start, start_addr);
 	kulong end;

@@ -8,7 +8,8 @@
  * VM_PAT; over a part it reserves nothing.  Unmapping a VM_PAT vma frees the
  * range that its *present* size and first pte stand for.  Whoever changes the
  * size of such a vma in between frees a range that was never reserved, and
- * leaks the reserved one.
+ * leaks the reserved one.  A machine with pat_off is a kernel without
+ * CONFIG_X86_PAT.
  *
  * Left out: the attributes themselves.  Every mapping here asks for the same
  * one, so ranges may overlap and never conflict.  The ranges are a list
@@ -97,13 +98,9 @@ static void free_memtype(struct machine *machine, u64 start, u64 end)
 	spin_unlock(&machine->pat_lock);
 
 	if (!range) {
-		char text[128];
-
-		fl_snprintf(text, sizeof(text),
-			    "x86/PAT: %s freeing invalid memtype "
-			    "[mem %#010llx-%#010llx]",
-			    current->comm, start, end - 1);
-		fl_warn(FL_REPORT_WARN, __FILE__, __LINE__, __func__, text);
+		pr_info("x86/PAT: %s freeing invalid memtype "
+			"[mem %#010llx-%#010llx]\n",
+			current->comm, start, end - 1);
 		return;
 	}
 	if (whole)
@@ -118,7 +115,8 @@ int track_pfn_remap(struct vm_area_struct *vma, kulong pfn, kulong addr,
 	u64 paddr = (u64)pfn << PAGE_SHIFT;
 	int ret = 0;
 
-	if (addr != vma->vm_start || size != vma->vm_end - vma->vm_start)
+	if (machine->config.pat_off || addr != vma->vm_start ||
+	    size != vma->vm_end - vma->vm_start)
 		return 0;
 	if (!pat_pagerange_is_ram(machine, paddr, paddr + size))
 		ret = reserve_memtype(machine, paddr, paddr + size);

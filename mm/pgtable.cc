@@ -19,9 +19,9 @@
  * Left out: kernel half of the tables, p4d (folded), huge entries, the pgd
  * list, page-table caches of their own (quicklists), NUMA.
  */
+#include "mm/pgtable.h"
 #include "mm/fault.h"
 #include "mm/mm.h"
-#include "mm/pgtable.h"
 #include "mm/sync/string.h"
 
 extern "C" {
@@ -29,8 +29,8 @@ extern "C" {
 void pgtable_cache_init(struct machine *machine)
 {
 #ifdef CONFIG_ARM
-	machine->pgd_cachep = kmem_cache_create(
-		machine, "pgd", PTRS_PER_PGD * sizeof(pgd_t));
+	machine->pgd_cachep =
+	    kmem_cache_create(machine, "pgd", PTRS_PER_PGD * sizeof(pgd_t));
 #else
 	(void)machine;
 #endif
@@ -232,7 +232,8 @@ static void free_pmd_range(struct mmu_gather *tlb, pud_t *pud, kulong addr,
 		return;
 	pmd = pmd_offset(pud, start);
 	FL_ENTRY_WRITE(pud->pud, (kulong)0);
-	tlb_remove_table(tlb, virt_to_page((void *)((uintptr_t)pmd & PAGE_MASK)));
+	tlb_remove_table(tlb,
+			 virt_to_page((void *)((uintptr_t)pmd & PAGE_MASK)));
 	atomic_long_dec(&tlb->mm->nr_pmds);
 #else
 	(void)start;
@@ -258,7 +259,8 @@ static void free_pud_range(struct mmu_gather *tlb, pgd_t *pgd, kulong addr,
 		return;
 	pud = pud_offset(pgd, start);
 	FL_ENTRY_WRITE(pgd->pgd, (kulong)0);
-	tlb_remove_table(tlb, virt_to_page((void *)((uintptr_t)pud & PAGE_MASK)));
+	tlb_remove_table(tlb,
+			 virt_to_page((void *)((uintptr_t)pud & PAGE_MASK)));
 	atomic_long_dec(&tlb->mm->nr_puds);
 #else
 	(void)start;

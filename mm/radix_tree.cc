@@ -45,7 +45,7 @@ void **radix_tree_lookup_slot(struct address_space *mapping, pgoff_t index)
 		return NULL;
 	while (node->shift) {
 		node = (struct radix_node *)radix_tree_deref_slot(
-			&node->slots[node_offset(node, index)]);
+		    &node->slots[node_offset(node, index)]);
 		if (!node)
 			return NULL;
 	}
@@ -102,9 +102,8 @@ int radix_tree_insert(struct address_space *mapping, pgoff_t index, void *item,
 	void **slot;
 
 	while (!node || !node_covers(node, index)) {
-		child = take_spare(spare,
-				   node ? node->shift + RADIX_TREE_MAP_SHIFT :
-					  0);
+		child = take_spare(
+		    spare, node ? node->shift + RADIX_TREE_MAP_SHIFT : 0);
 		if (!child)
 			return -EAGAIN;
 		if (node) {
@@ -146,7 +145,7 @@ void *radix_tree_delete(struct address_space *mapping, pgoff_t index)
 		return NULL;
 	while (node->shift) {
 		node = (struct radix_node *)READ_ONCE(
-			node->slots[node_offset(node, index)]);
+		    node->slots[node_offset(node, index)]);
 		if (!node)
 			return NULL;
 	}
@@ -167,8 +166,8 @@ static void free_nodes(struct kmem_cache *cache, struct radix_node *node)
 	if (node->shift) {
 		for (i = 0; i < RADIX_TREE_MAP_SIZE; i++)
 			if (node->slots[i])
-				free_nodes(cache, (struct radix_node *)
-							  node->slots[i]);
+				free_nodes(cache,
+					   (struct radix_node *)node->slots[i]);
 	} else {
 		BUG_ON(node->count);
 	}

@@ -31,7 +31,7 @@ extern "C" {
 static struct anon_vma *anon_vma_alloc(struct machine *machine)
 {
 	struct anon_vma *anon_vma = (struct anon_vma *)kmem_cache_alloc(
-		machine->anon_vma_cachep, GFP_KERNEL);
+	    machine->anon_vma_cachep, GFP_KERNEL);
 
 	if (anon_vma) {
 		init_rwsem_named(&anon_vma->rwsem, "anon_vma->rwsem");
@@ -69,7 +69,7 @@ static void put_anon_vma(struct anon_vma *anon_vma)
 static struct anon_vma_chain *anon_vma_chain_alloc(gfp_t gfp)
 {
 	return (struct anon_vma_chain *)kmem_cache_alloc(
-		current_machine()->anon_vma_chain_cachep, gfp);
+	    current_machine()->anon_vma_chain_cachep, gfp);
 }
 
 static void anon_vma_chain_free(struct anon_vma_chain *avc)
@@ -251,9 +251,8 @@ static struct anon_vma *page_anon_vma(struct page *page)
 static void set_page_anon_vma(struct page *page, struct anon_vma *anon_vma)
 {
 	/* Pointer and tag in one store: PageAnon is asked without a lock. */
-	WRITE_ONCE(page->mapping,
-		   (struct address_space *)KPTR(KULONG(anon_vma) +
-						PAGE_MAPPING_ANON));
+	WRITE_ONCE(page->mapping, (struct address_space *)KPTR(
+				      KULONG(anon_vma) + PAGE_MAPPING_ANON));
 }
 
 void page_move_anon_rmap(struct page *page, struct vm_area_struct *vma)
@@ -319,8 +318,8 @@ void page_remove_rmap(struct page *page)
  */
 static kulong vma_address(struct page *page, struct vm_area_struct *vma)
 {
-	const kulong address = vma->vm_start +
-			       ((page->index - vma->vm_pgoff) << PAGE_SHIFT);
+	const kulong address =
+	    vma->vm_start + ((page->index - vma->vm_pgoff) << PAGE_SHIFT);
 
 	VM_BUG_ON_VMA(address < vma->vm_start || address >= vma->vm_end, vma);
 	return address;
@@ -375,8 +374,8 @@ static int rmap_walk_file(struct page *page, rmap_visit_t visit, void *arg)
 /* visit returns nonzero to end the walk; that is what the walk returns. */
 int rmap_walk(struct page *page, rmap_visit_t visit, void *arg)
 {
-	return PageAnon(page) ? rmap_walk_anon(page, visit, arg) :
-				rmap_walk_file(page, visit, arg);
+	return PageAnon(page) ? rmap_walk_anon(page, visit, arg)
+			      : rmap_walk_file(page, visit, arg);
 }
 
 } /* extern "C" */

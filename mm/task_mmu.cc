@@ -48,8 +48,12 @@ static void seq_pad(struct seq_file *m)
 /* The path of an open file; a newline would end the line, so it is \012. */
 static void seq_file_path(struct seq_file *m, const struct file *file)
 {
-	const char *name = file_dentry(file)->d_name.name;
+	const struct dentry *dentry = file_dentry(file);
+	const char *name = dentry->d_name.name;
 
+	/* The directories stand before the name if there was room. */
+	if (name >= dentry->d_iname && name <= dentry->d_iname + NAME_MAX)
+		name = dentry->d_iname;
 	if (*name != '/')
 		seq_putc(m, '/');
 	for (; *name; name++) {

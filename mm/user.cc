@@ -54,14 +54,14 @@ static pte_t *walk_tables(struct mm_struct *mm, kulong addr)
 static int translate(struct mm_struct *mm, kulong addr, u32 kind, char **bytes,
 		     u32 *error_code)
 {
-	const u32 access = kind == FL_STORE ? PF_WRITE :
-			   kind == FL_EXEC  ? PF_INSTR :
-					      0;
+	const u32 access = kind == FL_STORE  ? PF_WRITE
+			   : kind == FL_EXEC ? PF_INSTR
+					     : 0;
 	const pteval_t want = _PAGE_PRESENT | _PAGE_USER |
 			      (kind == FL_STORE ? _PAGE_RW : 0) |
 			      (kind == FL_EXEC ? _PAGE_EXEC : 0);
-	const pteval_t mark = _PAGE_ACCESSED |
-			      (kind == FL_STORE ? _PAGE_DIRTY : 0);
+	const pteval_t mark =
+	    _PAGE_ACCESSED | (kind == FL_STORE ? _PAGE_DIRTY : 0);
 	char *frame;
 	pte_t *ptep;
 	pte_t pte;
@@ -108,9 +108,9 @@ static FL_UNINSTRUMENTED u64 load_bytes(const char *from, u32 size)
 		}
 	}
 	for (i = 0; i < size; i++)
-		value |= (u64)__atomic_load_n((const u8 *)from + i,
-					      __ATOMIC_RELAXED)
-			 << (8 * i);
+		value |=
+		    (u64)__atomic_load_n((const u8 *)from + i, __ATOMIC_RELAXED)
+		    << (8 * i);
 	return value;
 }
 
@@ -263,8 +263,8 @@ static void uml_page_fault(kulong address, u32 error_code)
 {
 	struct task_struct *task = current;
 	struct mm_struct *mm = task->mm;
-	u32 flags = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE |
-		    FAULT_FLAG_USER;
+	u32 flags =
+	    FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE | FAULT_FLAG_USER;
 	struct vm_area_struct *vma;
 	int code = SEGV_MAPERR;
 	pte_t *pte;

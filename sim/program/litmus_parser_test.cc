@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include "sim/program/litmus_parser.h"
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "sim/program/program.h"
+
+namespace faultline {
+namespace {
+
+Program MustParse(const std::string& text) {
+  absl::StatusOr<Program> program = ParseLitmus(text, "t.litmus");
+  EXPECT_TRUE(program.ok()) << program.status();
+  return program.ok() ? *program : Program();
+}
+
+std::string ErrorOf(const std::string& text) {
+  absl::StatusOr<Program> program = ParseLitmus(text, "t");
+  if (program.ok()) return "parsed";
+  EXPECT_EQ(program.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(program.status().message());
+}
+
+// The program that most tests vary by one line.
+std::string With(const std::string& image, const std::string& setup,
+                 const std::string& task) {
+  return absl::StrCat("litmus \"t\"\nimage\n f: ", image, "\nsetup\n ", setup,
+                      "\ntask A\n ", task, "\n");
+}
+std::string WithTask(const std::string& task) {
+  return With("6 pages", "m = mmap(f, 0p, 6p, r, private)", task);
+}
+
+TEST(LitmusParser, ReadsEveryPartOfAProgram) {
+  Program p = MustParse(R"(# a comment
+litmus "a \"quoted\" name"
+about
+    Two lines,   # not a comment here
+
+      the second after a blank one.
+# at the margin: a comment
+defects D1 D5i
+machine
+    arch arm  ram 512 pages
+    max_map_count 40
+    fault_around 4096
+    fix CVE-2018-17182 off
+    fix do_fault_prealloc on
+    physmem off
+    pat off
+image
+    f: 6 pages, direct 0-3, compressed 4-5
+    g: 1p + 100, hole 0, direct 1, shared tail, unaligned
+    h: 7 bytes, raw 0
+setup
+    m = mmap(f, 0p, 6p, r, private)
+    mprotect(m, 6p, rw)  madvise(m + 1p, 2p, dontneed)
+task A
+    v = load(m + 5p - 8, 8)
+    repeat 3 store(m + 5p, 0x42)
+    store(m, 0xffff, 2)
+    exec_fetch(m)  uml_load(m)  uml_store(m, 1)
+    sparc32_load(m)  sparc32_store(m, 255)
+    futex_op(m + 4, 0xffffffff)
+    kvm_pfn(m, w)
+    read(g, 1, 3p)
+task B in other
+    n = mmap(anon, 0p, 1p, none, shared)
+    mmap(f, 2p, 1p + 1, rwx, private, at = n - 1p)
+    munmap(0x40000000, 6p)
+    kill(A)
+legal
+    A: ok | SIGSEGV | SIGBUS | SIGKILL | EFAULT | errno 99
+    B: value 0x42
+expect
+    v3: kernel-bug "page_add" at access
+    v3: lifetime
+    mainline, paged: nothing
+    *: data-integrity at sync
+)");
+  EXPECT_EQ(p.name, "a \"quoted\" name");
+  EXPECT_EQ(p.source, "t.litmus");
+  EXPECT_EQ(p.about,
+            "Two lines,   # not a comment here\n\nthe second after a blank "
+            "one.");
+  EXPECT_EQ(p.defects, (std::vector<std::string>{"D1", "D5i"}));
+  EXPECT_EQ(p.machine.arch, "arm");
+  EXPECT_EQ(p.machine.ram_pages, 512u);
+  EXPECT_EQ(p.machine.max_map_count, 40u);
+  EXPECT_EQ(p.machine.fault_around_bytes, 4096u);
+  EXPECT_EQ(p.machine.fixes_off, std::vector<std::string>{"CVE-2018-17182"});
+  EXPECT_EQ(p.machine.fixes_on, std::vector<std::string>{"do_fault_prealloc"});
+  EXPECT_FALSE(p.machine.physmem);
+  EXPECT_FALSE(p.machine.pat);
+  ASSERT_EQ(p.image.files.size(), 3u);
+  ASSERT_EQ(p.image.files[0].runs.size(), 2u);
+  EXPECT_EQ(p.image.files[0].runs[1].first, 4u);
+  EXPECT_EQ(p.image.files[0].runs[1].last, 5u);
+  EXPECT_EQ(p.image.files[0].runs[1].layout, BlockLayout::kCompressed);
+  EXPECT_EQ(TotalBytes(p.image.files[1].size), 4196);
+  EXPECT_TRUE(p.image.files[1].shared_tail);
+  EXPECT_TRUE(p.image.files[1].unaligned);
+  EXPECT_EQ(p.image.files[2].runs[0].layout, BlockLayout::kRaw);
+  ASSERT_EQ(p.setup.size(), 3u);
+  EXPECT_EQ(p.setup[0].result, "m");
+  EXPECT_EQ(p.setup[1].prot, kProtRead | kProtWrite);
+  EXPECT_EQ(p.setup[2].advice, 4u);
+  ASSERT_EQ(p.tasks.size(), 2u);
+  const TaskSpec& a = p.tasks[0];
+  ASSERT_EQ(a.ops.size(), 11u);
+  EXPECT_EQ(a.process, "main");
+  EXPECT_EQ(a.ops[0].size, 8u);
+  EXPECT_EQ(TotalBytes(a.ops[0].address.offset), 5 * kPageBytes - 8);
+  EXPECT_EQ(a.ops[1].repeat, 3);
+  EXPECT_EQ(a.ops[1].value, 0x42u);
+  EXPECT_EQ(a.ops[1].place.line, 25);
+  EXPECT_EQ(a.ops[1].place.column, 5);
+  EXPECT_TRUE(a.ops[9].write);
+  EXPECT_EQ(a.ops[10].file, "g");
+  EXPECT_EQ(a.ops[10].offset.bytes, 1);
+  const TaskSpec& b = p.tasks[1];
+  EXPECT_EQ(b.process, "other");
+  EXPECT_TRUE(b.ops[0].shared);
+  EXPECT_TRUE(b.ops[0].file.empty());
+  EXPECT_FALSE(b.ops[0].fixed);
+  EXPECT_TRUE(b.ops[1].fixed);
+  EXPECT_EQ(b.ops[1].address.offset.pages, -1);
+  EXPECT_EQ(b.ops[1].prot, kProtRead | kProtWrite | kProtExec);
+  EXPECT_EQ(TotalBytes(b.ops[2].address.offset), 0x40000000);
+  EXPECT_EQ(b.ops[3].target, "A");
+  ASSERT_EQ(p.legal.size(), 2u);
+  EXPECT_EQ(p.legal[0].any_of[4].error, 14);
+  EXPECT_EQ(p.legal[0].any_of[5].error, 99);
+  EXPECT_EQ(p.legal[1].any_of[0].value, 0x42u);
+  ASSERT_EQ(p.expectations.size(), 5u);
+  EXPECT_EQ(p.expectations[0].checker, "kernel-bug");
+  EXPECT_EQ(p.expectations[0].title_part, "page_add");
+  EXPECT_EQ(p.expectations[0].granularity, "access");
+  EXPECT_EQ(p.expectations[3].variant, "paged");
+  EXPECT_EQ(p.expectations[3].checker, "");
+  EXPECT_EQ(p.expectations[4].variant, "*");
+}
+
+TEST(LitmusParser, ReadsAnExistingImage) {
+  Program p = MustParse(
+      "litmus \"dash\"\nimage \"a.img\"\n d: path \"/bin/dash\"\n"
+      "task A\n m = mmap(d, 0p, 1p, rx, private)\n exec_fetch(m)\n");
+  EXPECT_EQ(p.image.existing, "a.img");
+  ASSERT_EQ(p.image.files.size(), 1u);
+  EXPECT_EQ(p.image.files[0].path, "/bin/dash");
+}
+
+TEST(LitmusParser, WindowsLineEndsAndTabsChangeNothing) {
+  Program p = MustParse(
+      "litmus \"t\"\r\nabout\r\n\ttext\r\ntask A\r\n\tm = mmap(anon,\r\n"
+      "\t0p, 1p, r, private)\r\n");
+  EXPECT_EQ(p.about, "text");
+  EXPECT_EQ(p.tasks[0].ops.size(), 1u);
+}
+
+struct ErrorCase {
+  const char* text;
+  const char* error;
+};
+
+// Each text is wrong in one thing.
+TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
+  const ErrorCase kCases[] = {
+      {"load(q)",
+       "t:7:7: expected a variable that setup or this task assigned before, "
+       "found 'q'"},
+      {"load(m, 3)",
+       "t:7:10: expected a size of 1, 2, 4 or 8 bytes, found '3'"},
+      {"load(m + 4095, 2)",
+       "t:7:7: expected an access within one page, found 2 bytes at byte 4095 "
+       "of a page"},
+      {"load(m - 1, 2)",
+       "t:7:7: expected an access within one page, found 2 bytes at byte 4095 "
+       "of a page"},
+      {"store(m)", "t:7:9: expected ',', found ')'"},
+      {"store(m, 0x100)", "t:7:11: expected a value of 1 byte, found '0x100'"},
+      {"store(m, 0x10000, 2)",
+       "t:7:11: expected a value of 2 bytes, found '0x10000'"},
+      {"uml_store(m, 256)",
+       "t:7:15: expected a value of 1 byte (a number from 0 to 255), found "
+       "'256'"},
+      {"futex_op(m + 2, 1)",
+       "t:7:11: expected an address that 4 divides, found 2 bytes past one"},
+      {"kvm_pfn(m, x)", "t:7:13: expected 'r' or 'w', found 'x'"},
+      {"mmap(f, 0p, 6p, private)",
+       "t:7:18: expected a protection (r, w, x, rw, rx, wx, rwx or none), "
+       "found 'private'"},
+      {"mmap(f, 0p, 6p, r)", "t:7:19: expected ',', found ')'"},
+      {"mmap(f, 1, 6p, r, private)",
+       "t:7:10: expected an offset at a page boundary, found 1 bytes past "
+       "one"},
+      {"mmap(g, 0p, 6p, r, private)",
+       "t:7:7: expected a file of the image or 'anon', found 'g'"},
+      {"mmap(anon, 1p, 6p, r, private)",
+       "t:7:13: expected offset 0p for anonymous memory, found 4096"},
+      {"mmap(f, 0p, 6p, r, private, at m)", "t:7:33: expected '=', found 'm'"},
+      {"mmap(f, 0p, 6p, r, private, at = m + 1)",
+       "t:7:35: expected an address at a page boundary, found 1 bytes past "
+       "one"},
+      {"munmap(m + 8, 1p)",
+       "t:7:9: expected an address at a page boundary, found 8 bytes past "
+       "one"},
+      {"munmap(m)", "t:7:10: expected ',', found ')'"},
+      {"munmap(m, 1p - 2p)",
+       "t:7:12: expected a length of 0 to 140737488355328 bytes, found -4096"},
+      {"munmap(-5p, 1p)",
+       "t:7:9: expected an address in user space, found -20480"},
+      {"madvise(m, 1p, free)",
+       "t:7:17: expected advice (normal, random, sequential, willneed or "
+       "dontneed), found 'free'"},
+      {"read(anon, 0, 1)", "t:7:7: expected a file of the image, found 'anon'"},
+      {"kill(Z)",
+       "t:7:7: expected the name of a task, found 'Z', which is none"},
+      {"m = mmap(f, 0p, 1p, r, private)",
+       "t:7:2: expected a variable that was not assigned before, found 'm'"},
+      {"x = load(m) x = load(m)",
+       "t:7:14: expected a variable that was not assigned before, found 'x'"},
+      {"x = load(m) load(x)",
+       "t:7:19: expected a variable with the address of a mapping, found 'x', "
+       "which a load gave"},
+      {"x = mmap(f, 0p, 1p, r, private, at = x)",
+       "t:7:39: expected a variable that setup or this task assigned before, "
+       "found 'x'"},
+      {"x = store(m, 1)", "t:7:6: expected mmap or load, found 'store'"},
+      {"repeat 0 load(m)",
+       "t:7:9: expected how often (a number from 1 to 100000), found '0'"},
+      {"repeat 100001 load(m)",
+       "t:7:9: expected how often (a number from 1 to 100000), found "
+       "'100001'"},
+      {"repeat 2 x = load(m)",
+       "t:7:11: expected an operation without a result after 'repeat', found "
+       "'x ='"},
+      {"jump(m)",
+       "t:7:2: expected an operation (mmap, load, store, ...), found 'jump'"},
+      {"load(m", "t:8:1: expected ')', found the end of the text"},
+      {"load(99999999999999999999)",
+       "t:7:7: expected an address (a variable or a number), found "
+       "'99999999999999999999', which is no 64-bit number"},
+      {"load(12q)",
+       "t:7:7: expected an address (a variable or a number), found '12q', "
+       "which is no 64-bit number"},
+      {"load(0x900000000000)",
+       "t:7:7: expected at most 140737488355328 bytes, found "
+       "'0x900000000000'"},
+      {"load(m) ;",
+       "t:7:10: expected an operation (mmap, load, store, ...), found ';'"},
+      {"load(m) \x01",
+       "t:7:10: expected an operation (mmap, load, store, ...), found byte "
+       "0x01"},
+  };
+  for (const ErrorCase& c : kCases) {
+    EXPECT_EQ(ErrorOf(WithTask(c.text)), c.error) << c.text;
+  }
+}
+
+TEST(LitmusParser, ErrorsOfAFileNameThePlace) {
+  const ErrorCase kCases[] = {
+      {"0 pages", "t:3:5: expected a size of at least one byte, found 0"},
+      {"pages",
+       "t:3:5: expected a size (6 pages, 5 pages + 100 bytes), found "
+       "'pages'"},
+      {"4096 pages",
+       "t:3:5: expected at most 16777215 bytes, the format's limit, found "
+       "16777216"},
+      {"6 pages, direct 0-6",
+       "t:3:23: expected the last block (a number from 0 to 5), found '6'"},
+      {"6 pages, direct 6",
+       "t:3:21: expected a block (a number from 0 to 5), found '6'"},
+      {"6 pages, direct 3-2",
+       "t:3:23: expected the last block (a number from 3 to 5), found '2'"},
+      {"6 pages, direct 0-3, raw 3-4",
+       "t:3:30: expected blocks that have no layout yet, found block 3"},
+      {"6 pages, direct 0-5, shared tail",
+       "t:3:26: expected 'shared tail' only where the last block is direct or "
+       "raw and not full, found a full block"},
+      {"9 bytes, compressed 0, shared tail",
+       "t:3:28: expected 'shared tail' only where the last block is direct or "
+       "raw and not full, found another layout"},
+      {"6 pages, unaligned",
+       "t:3:14: expected 'unaligned' only with a direct block, found none"},
+      {"6 pages, zipped 0",
+       "t:3:14: expected direct, compressed, hole, raw, 'shared tail' or "
+       "unaligned, found 'zipped'"},
+      {"6 pages\n f: 1 page",
+       "t:4:2: expected a name that no other file has, found 'f'"},
+      {"6 pages\n anon: 1 page",
+       "t:4:2: expected the name of a file, found 'anon', which means "
+       "anonymous memory"},
+      {"path \"/x\"",
+       "t:3:5: expected a size (6 pages, 5 pages + 100 bytes), found 'path'"},
+  };
+  for (const ErrorCase& c : kCases) {
+    EXPECT_EQ(
+        ErrorOf(With(c.text, "m = mmap(anon, 0p, 1p, r, private)", "load(m)")),
+        c.error)
+        << c.text;
+  }
+}
+
+TEST(LitmusParser, ErrorsOfSectionsNameThePlace) {
+  constexpr char kTask[] = "task A\n load(0)\n";
+  const ErrorCase kCases[] = {
+      {"",
+       "t:1:1: expected 'litmus \"NAME\"' at the beginning of a line, "
+       "found the end of the text"},
+      {"litmus t", "t:1:8: expected the program's name in quotes, found 't'"},
+      {"litmus \"t\n",
+       "t:1:8: expected the program's name in quotes, found "
+       "a string without its closing '\"'"},
+      {"litmus \"t\"\n",
+       "t:2:1: expected a 'setup' or 'task' section, found the end of the "
+       "text"},
+      {"litmus \"t\"\n load(0)\n",
+       "t:2:2: expected about, defects, machine, image, setup, task, legal "
+       "or expect at the beginning of a line, found 'load'"},
+      {"litmus \"t\"\nthread A\n load(0)\n",
+       "t:2:1: expected about, defects, machine, image, setup, task, legal "
+       "or expect, found 'thread'"},
+      {"litmus \"t\"\ntask A\ntask B\n load(0)\n",
+       "t:3:1: expected an operation of the task, found 'task'"},
+      {"litmus \"t\"\ntask A\n load(0)\ntask A\n load(0)\n",
+       "t:4:6: expected a name that no other task has, found 'A'"},
+      {"litmus \"t\"\ntask A\n load(0)\nsetup\n load(0)\n",
+       "t:4:1: expected 'setup' before 'task', found it after"},
+      {"litmus \"t\"\nsetup\n load(0)\nsetup\n load(0)\n",
+       "t:4:1: expected one 'setup' section, found a second"},
+      {"litmus \"t\"\nsetup\n kill(A)\n",
+       "t:3:2: expected 'kill' in a task, found it in setup"},
+      {"litmus \"t\"\nmachine\n arch mips\n",
+       "t:3:7: expected an architecture (x86-64 or arm), found 'mips'"},
+      {"litmus \"t\"\nmachine\n ram 4 pages\n",
+       "t:3:6: expected the pages of RAM (a number from 16 to 1048576), found "
+       "'4'"},
+      {"litmus \"t\"\nmachine\n fault_around 5000\n",
+       "t:3:15: expected a power of two, found '5000'"},
+      {"litmus \"t\"\nmachine\n fix a off fix a on\n",
+       "t:3:16: expected each fix once, found 'a'"},
+      {"litmus \"t\"\nmachine\n fix a maybe\n",
+       "t:3:8: expected 'on' or 'off', found 'maybe'"},
+      {"litmus \"t\"\nimage \"x\"\n f: 6 pages\n",
+       "t:3:5: expected 'path \"PATH\"', the image being an existing one, "
+       "found '6'"},
+      {"litmus \"t\"\nimage\ntask A\n load(0)\n",
+       "t:3:1: expected a file ('f: 6 pages'), found 'task'"},
+      {"litmus \"t\"\nabout\n a\x02\n",
+       "t:3:3: expected text, found byte 0x02"},
+  };
+  for (const ErrorCase& c : kCases) {
+    EXPECT_EQ(ErrorOf(c.text), c.error) << c.text;
+  }
+  const ErrorCase kAfterTask[] = {
+      {"legal\n Z: ok\n",
+       "t:5:2: expected the name of a task, found 'Z', which is none"},
+      {"legal\n A: ok A: ok\n",
+       "t:5:8: expected one rule for each task, found a second for 'A'"},
+      {"legal\n A: fine\n",
+       "t:5:5: expected an outcome (ok, SIGSEGV, SIGBUS, SIGKILL, an errno "
+       "name, errno N or value N), found 'fine'"},
+      {"expect\n v3 nothing\n", "t:5:5: expected ':', found 'nothing'"},
+      {"expect\n v3: lifetime v3: nothing\n",
+       "t:5:19: expected 'nothing' or a checker for one variant, found both"},
+      {"expect\n v3: lifetime at page\n",
+       "t:5:18: expected 'sync' or 'access', found 'page'"},
+  };
+  for (const ErrorCase& c : kAfterTask) {
+    EXPECT_EQ(ErrorOf(absl::StrCat("litmus \"t\"\n", kTask, c.text)), c.error)
+        << c.text;
+  }
+}
+
+TEST(LitmusParser, BoundsWhatATextMayAskFor) {
+  std::string ops;
+  for (size_t i = 0; i <= kMaxOps; ++i) ops += "load(0)\n ";
+  EXPECT_EQ(ErrorOf(absl::StrCat("litmus \"t\"\ntask A\n ", ops)),
+            "t:4099:2: expected at most 4096 operations, found 'load'");
+  EXPECT_EQ(ErrorOf(std::string(kMaxLitmusBytes + 1, ' ')),
+            "t:1:1: expected at most 262144 bytes, found 262145");
+  std::string tasks;
+  for (size_t i = 0; i <= kMaxTasks; ++i) {
+    absl::StrAppend(&tasks, "task T", i, "\n load(0)\n");
+  }
+  EXPECT_EQ(ErrorOf("litmus \"t\"\n" + tasks),
+            "t:66:6: expected at most 32 tasks, found 'T32'");
+  EXPECT_EQ(ErrorOf("litmus \"t\"\ntask " + std::string(65, 'x') + "\n"),
+            "t:2:6: expected the name of a task of at most 64 bytes, found "
+            "one of 65");
+}
+
+// Any cut or changed byte gives a program or an error, never a crash.
+TEST(LitmusParser, SurvivesDamagedText) {
+  const std::string text =
+      "litmus \"t\"\nabout\n x\nmachine\n ram 64 pages\nimage\n f: 6 pages, "
+      "direct 0-3\nsetup\n m = mmap(f, 0p, 6p, r, private)\ntask A\n store(m "
+      "+ 5p, 0x42)\n kill(A)\nlegal\n A: ok | EFAULT\nexpect\n *: nothing\n";
+  ASSERT_TRUE(ParseLitmus(text, "t").ok());
+  int good = 0, bad = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    for (char c : {'\0', '\n', ' ', '"', '#', ')', '-', '9', 'p', '\xff'}) {
+      std::string damaged = text;
+      damaged[i] = c;
+      (ParseLitmus(damaged, "t").ok() ? good : bad)++;
+    }
+    (ParseLitmus(text.substr(0, i), "t").ok() ? good : bad)++;
+  }
+  EXPECT_GT(good, 0);
+  EXPECT_GT(bad, good);
+}
+
+}  // namespace
+}  // namespace faultline

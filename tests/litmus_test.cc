@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Every litmus program against every variant: what its `expect` lines say is
+// what a search finds, and nothing else.  A finding must replay from its token,
+// step by step, to the same finding.
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "sim/explorer.h"
+#include "sim/program/litmus_parser.h"
+
+namespace faultline {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kVariants[] = {"v3", "mainline", "paged"};
+// Enough for every expected finding with room to spare; what is expected to
+// be clean gets the same.
+constexpr uint64_t kExecutions = 4000;
+
+struct Case {
+  std::string file;
+  std::string variant;
+};
+
+std::vector<std::string> LitmusFiles() {
+  std::vector<std::string> files;
+  const fs::path root =
+      fs::path(getenv("TEST_SRCDIR")) / "faultline" / "tests" / "litmus";
+  for (const auto& entry : fs::directory_iterator(root)) {
+    if (entry.path().extension() == ".litmus") files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+Program Parse(const std::string& file) {
+  std::ifstream in(file);
+  std::string text((std::istreambuf_iterator<char>(in)),
+                   std::istreambuf_iterator<char>());
+  absl::StatusOr<Program> program = ParseLitmus(text, file);
+  if (!program.ok()) {
+    ADD_FAILURE() << program.status();
+    return Program();
+  }
+  return *program;
+}
+
+// The line of `variant`, or that of all that have none of their own.
+const Expectation* ExpectationOf(const Program& program,
+                                 const std::string& variant) {
+  const Expectation* general = nullptr;
+  for (const Expectation& line : program.expectations) {
+    if (line.variant == variant) return &line;
+    if (line.variant == "*") general = &line;
+  }
+  return general;
+}
+
+std::string Describe(const std::vector<Finding>& findings) {
+  std::string text;
+  for (const Finding& finding : findings) {
+    absl::StrAppend(&text, "\n  ", finding.checker, ": ", finding.title, " (",
+                    finding.count, " times, ", finding.location, ")");
+    for (const std::string& line : finding.details) {
+      absl::StrAppend(&text, "\n      ", line);
+    }
+  }
+  return text.empty() ? "\n  nothing" : text;
+}
+
+class LitmusTest : public ::testing::TestWithParam<Case> {};
+
+TEST_P(LitmusTest, FindsWhatIsExpectedAndNothingElse) {
+  const Program program = Parse(GetParam().file);
+  const Expectation* expected = ExpectationOf(program, GetParam().variant);
+  if (expected == nullptr) GTEST_SKIP() << "the program leaves it open";
+
+  ExploreOptions options;
+  options.variant = GetParam().variant;
+  options.max_executions = kExecutions;
+  if (expected->granularity == "access") {
+    options.granularity = Granularity::kAccess;
+  }
+  absl::StatusOr<ExploreResult> result = Explore(program, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  if (expected->checker.empty()) {
+    EXPECT_TRUE(result->findings.empty())
+        << "found" << Describe(result->findings);
+    return;
+  }
+  const Finding* found = nullptr;
+  for (const Finding& finding : result->findings) {
+    if (finding.checker == expected->checker &&
+        absl::StrContains(finding.title, expected->title_part)) {
+      found = &finding;
+    }
+  }
+  ASSERT_NE(found, nullptr)
+      << "expected " << expected->checker << " \"" << expected->title_part
+      << "\" in " << result->executions << " executions, found"
+      << Describe(result->findings);
+
+  absl::StatusOr<ReplayResult> replay =
+      Replay(program, found->token, options);
+  ASSERT_TRUE(replay.ok()) << replay.status();
+  std::vector<std::string> again;
+  for (const Finding& finding : replay->findings) {
+    again.push_back(finding.signature);
+  }
+  EXPECT_THAT(again, ::testing::Contains(found->signature));
+  EXPECT_EQ(replay->steps, found->steps);
+}
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const std::string& file : LitmusFiles()) {
+    for (const char* variant : kVariants) cases.push_back({file, variant});
+  }
+  return cases;
+}
+
+std::string CaseName(const ::testing::TestParamInfo<Case>& info) {
+  std::string name =
+      absl::StrCat(fs::path(info.param.file).stem().string(), "_",
+                   info.param.variant);
+  for (char& c : name) {
+    if (!isalnum(static_cast<unsigned char>(c))) c = '_';
+  }
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, LitmusTest, ::testing::ValuesIn(Cases()),
+                         CaseName);
+
+}  // namespace
+}  // namespace faultline
