@@ -117,7 +117,7 @@ expect
   EXPECT_EQ(TotalBytes(a.ops[0].address.offset), 5 * kPageBytes - 8);
   EXPECT_EQ(a.ops[1].repeat, 3);
   EXPECT_EQ(a.ops[1].value, 0x42u);
-  EXPECT_EQ(a.ops[1].place.line, 25);
+  EXPECT_EQ(a.ops[1].place.line, 26);
   EXPECT_EQ(a.ops[1].place.column, 5);
   EXPECT_TRUE(a.ops[9].write);
   EXPECT_EQ(a.ops[10].file, "g");

@@ -36,8 +36,8 @@ Program Small() {
 
 // A token is only good for the program it was made with, in any build.
 TEST(ProgramHash, IsTheSameInEveryBuild) {
-  EXPECT_EQ(Program().Hash(), 445562186386920405u);
-  EXPECT_EQ(Small().Hash(), 13018830857869740455u);
+  EXPECT_EQ(Program().Hash(), 16371572882540512724u);
+  EXPECT_EQ(Small().Hash(), 716434137274881996u);
 }
 
 TEST(ProgramHash, DiffersInAllThatDecidesAnExecution) {

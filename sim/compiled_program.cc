@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include "sim/compiled_program.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "sim/program/litmus_format.h"
+
+namespace faultline {
+namespace {
+
+constexpr int64_t kPage = 4096;
+constexpr int kSigKill = 9;
+
+int IndexOf(const std::vector<std::string>& names, const std::string& name) {
+  auto found = std::find(names.begin(), names.end(), name);
+  return found == names.end() ? -1 : static_cast<int>(found - names.begin());
+}
+
+int IndexOrAdd(std::vector<std::string>* names, const std::string& name) {
+  const int index = IndexOf(*names, name);
+  if (index >= 0) return index;
+  names->push_back(name);
+  return static_cast<int>(names->size()) - 1;
+}
+
+uint64_t Bytes(const Amount& amount) {
+  return static_cast<uint64_t>(amount.pages * kPage + amount.bytes);
+}
+
+absl::Status Wrong(const Op& op, const std::string& what) {
+  return absl::InvalidArgumentError(
+      op.place.line > 0
+          ? absl::StrCat(op.place.line, ":", op.place.column, ": ", what)
+          : absl::StrCat(OpKindName(op.kind), ": ", what));
+}
+
+absl::Status CompileOps(const Program& program, const std::vector<Op>& ops,
+                        const std::vector<std::string>& files,
+                        CompiledProgram* compiled,
+                        std::vector<CompiledOp>* to) {
+  for (const Op& op : ops) {
+    CompiledOp out;
+    out.kind = op.kind;
+    out.source = &op;
+    if (!op.file.empty()) {
+      out.file = IndexOf(files, op.file);
+      if (out.file < 0) {
+        return Wrong(op, absl::StrCat("no file \"", op.file, "\""));
+      }
+    }
+    if (!op.address.variable.empty()) {
+      out.base = IndexOf(compiled->variables, op.address.variable);
+      if (out.base < 0) {
+        return Wrong(op, absl::StrCat("no variable \"", op.address.variable,
+                                      "\" has a value before this"));
+      }
+    }
+    out.address = Bytes(op.address.offset);
+    if (!op.result.empty()) {
+      out.result = IndexOrAdd(&compiled->variables, op.result);
+    }
+    out.fixed = op.fixed;
+    out.shared = op.shared;
+    out.write = op.write;
+    out.offset = Bytes(op.offset);
+    out.length = Bytes(op.length);
+    out.prot = op.prot;
+    out.advice = op.advice;
+    out.size = op.size;
+    out.value = op.value;
+    if (op.kind == OpKind::kRead) {
+      compiled->read_bytes = std::max(compiled->read_bytes, out.length);
+    }
+    if (op.kind == OpKind::kKill) {
+      for (size_t i = 0; i < program.tasks.size(); ++i) {
+        if (program.tasks[i].name == op.target) out.target = i;
+      }
+      if (out.target < 0) {
+        return Wrong(op, absl::StrCat("no task \"", op.target, "\""));
+      }
+    }
+    if (op.repeat < 0 || to->size() + op.repeat > CompiledProgram::kMaxOps) {
+      return Wrong(op, absl::StrCat("more than ", CompiledProgram::kMaxOps,
+                                    " operations in one task"));
+    }
+    for (int i = 0; i < op.repeat; ++i) to->push_back(out);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<CompiledProgram> CompileProgram(const Program& program) {
+  CompiledProgram compiled;
+  std::vector<std::string> files;
+  for (const FileSpec& file : program.image.files) files.push_back(file.name);
+  absl::Status status =
+      CompileOps(program, program.setup, files, &compiled, &compiled.setup);
+  if (!status.ok()) return status;
+  if (program.tasks.empty()) {
+    return absl::InvalidArgumentError("the program has no task");
+  }
+  // A task may use what another one sets: all names first.
+  for (const TaskSpec& task : program.tasks) {
+    for (const Op& op : task.ops) {
+      if (!op.result.empty()) IndexOrAdd(&compiled.variables, op.result);
+    }
+  }
+  for (const TaskSpec& task : program.tasks) {
+    CompiledTask out;
+    out.name = task.name;
+    out.process = IndexOrAdd(&compiled.processes, task.process);
+    status = CompileOps(program, task.ops, files, &compiled, &out.ops);
+    if (!status.ok()) return status;
+    compiled.tasks.push_back(std::move(out));
+  }
+  return compiled;
+}
+
+bool IsUserAccess(OpKind kind) {
+  switch (kind) {
+    case OpKind::kLoad:
+    case OpKind::kStore:
+    case OpKind::kExec:
+    case OpKind::kUmlLoad:
+    case OpKind::kUmlStore:
+    case OpKind::kSparcLoad:
+    case OpKind::kSparcStore:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsLoad(OpKind kind) {
+  return kind == OpKind::kLoad || kind == OpKind::kUmlLoad ||
+         kind == OpKind::kSparcLoad;
+}
+
+ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables) {
+  ResolvedOp resolved;
+  resolved.kind = op.kind;
+  resolved.address = OpAddress(op, variables);
+  resolved.length = op.length;
+  resolved.prot = op.prot;
+  resolved.advice = op.advice;
+  resolved.fixed = op.fixed;
+  resolved.shared = op.shared;
+  resolved.file = op.file;
+  resolved.file_page = op.offset / kPage;
+  resolved.size = op.kind == OpKind::kFutex ? 4 : op.size;
+  resolved.value = op.value;
+  resolved.write = op.write;
+  return resolved;
+}
+
+void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
+  const fl_kernel& kernel = *context.kernel;
+  const uint64_t address = OpAddress(op, context.variables);
+  fl_user_result user = {};
+  void (*access)(uint32_t, uint64_t, uint32_t, uint64_t, fl_user_result*) =
+      nullptr;
+  uint32_t access_kind = FL_LOAD;
+  *result = OpResult();
+  switch (op.kind) {
+    case OpKind::kMmap:
+      result->value = kernel.sys_mmap(
+          op.fixed ? address : 0, op.length, op.prot,
+          (op.shared ? FL_MAP_SHARED : FL_MAP_PRIVATE) |
+              (op.fixed ? FL_MAP_FIXED : 0) |
+              (op.file < 0 ? FL_MAP_ANONYMOUS : 0),
+          op.file < 0 ? nullptr : context.files[op.file], op.offset);
+      break;
+    case OpKind::kMunmap:
+      result->value = kernel.sys_munmap(address, op.length);
+      break;
+    case OpKind::kMprotect:
+      result->value = kernel.sys_mprotect(address, op.length, op.prot);
+      break;
+    case OpKind::kMadvise:
+      result->value = kernel.sys_madvise(address, op.length, op.advice);
+      break;
+    case OpKind::kFutex:
+      result->value =
+          kernel.sys_futex_op(address, static_cast<uint32_t>(op.value));
+      break;
+    case OpKind::kKvm: {
+      uint64_t pfn = 0;
+      result->value = kernel.kvm_hva_to_pfn(address, op.write, &pfn);
+      break;
+    }
+    case OpKind::kRead:
+      result->value = kernel.file_read(context.files[op.file], context.buffer,
+                                       op.length, op.offset);
+      break;
+    case OpKind::kKill:
+      result->value = kernel.sys_kill(context.tasks[op.target], kSigKill);
+      break;
+    case OpKind::kLoad:
+    case OpKind::kStore:
+    case OpKind::kExec:
+      access = kernel.user_access;
+      break;
+    case OpKind::kUmlLoad:
+    case OpKind::kUmlStore:
+      access = kernel.uml_access;
+      break;
+    case OpKind::kSparcLoad:
+    case OpKind::kSparcStore:
+      access = kernel.sparc32_access;
+      break;
+  }
+  if (access != nullptr) {
+    if (op.kind == OpKind::kStore || op.kind == OpKind::kUmlStore ||
+        op.kind == OpKind::kSparcStore) {
+      access_kind = FL_STORE;
+    } else if (op.kind == OpKind::kExec) {
+      access_kind = FL_EXEC;
+    }
+    access(access_kind, address, op.size, op.value, &user);
+    result->loaded = user.value;
+    result->has_loaded = op.kind != OpKind::kExec;
+    result->sig = user.sig;
+    result->si_code = user.si_code;
+    result->si_addr = user.si_addr;
+  }
+  if (op.result < 0) return;
+  if (access != nullptr) {
+    if (result->sig == 0) context.variables[op.result] = result->loaded;
+  } else if (result->value >= 0) {
+    context.variables[op.result] = static_cast<uint64_t>(result->value);
+  }
+}
+
+std::string DescribeResult(const CompiledOp& op, const OpResult& result) {
+  if (IsUserAccess(op.kind)) {
+    if (result.sig == 0) {
+      const bool store = op.kind == OpKind::kStore ||
+                         op.kind == OpKind::kUmlStore ||
+                         op.kind == OpKind::kSparcStore;
+      return store ? "done" : absl::StrFormat("= 0x%x", result.loaded);
+    }
+    const char* name = result.sig == 11         ? "SIGSEGV"
+                       : result.sig == 7        ? "SIGBUS"
+                       : result.sig == kSigKill ? "SIGKILL"
+                                                : "a signal";
+    return absl::StrFormat("%s at 0x%x", name, result.si_addr);
+  }
+  if (result.value < 0) {
+    const int error = static_cast<int>(-result.value);
+    const absl::string_view name = ErrnoName(error);
+    return name.empty() ? absl::StrCat("-", error) : absl::StrCat("-", name);
+  }
+  return absl::StrFormat("= 0x%x", result.value);
+}
+
+}  // namespace faultline

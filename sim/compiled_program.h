@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// CompiledProgram: a Program with every name resolved, as the runners need it
+// in their loops: no strings, no allocation, and nothing with a destructor, so
+// that an operation may be abandoned in its midst.
+
+#ifndef FAULTLINE_SIM_COMPILED_PROGRAM_H_
+#define FAULTLINE_SIM_COMPILED_PROGRAM_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "mm/interface.h"
+#include "sim/oracle.h"
+#include "sim/program/program.h"
+
+namespace faultline {
+
+struct CompiledOp {
+  OpKind kind;
+  int result = -1;       // variable, or -1
+  int file = -1;         // or -1: anonymous
+  int base = -1;         // variable of the address, or -1: absolute
+  uint64_t address = 0;  // bytes, added to the variable
+  bool fixed = false, shared = false, write = false;
+  uint64_t offset = 0, length = 0;  // bytes
+  uint32_t prot = 0, advice = 0, size = 1;
+  uint64_t value = 0;
+  int target = -1;  // task
+  const Op* source = nullptr;
+};
+
+struct CompiledTask {
+  std::string name;
+  int process = 0;
+  std::vector<CompiledOp> ops;  // `repeat` unrolled
+};
+
+struct CompiledProgram {
+  std::vector<std::string> processes;
+  std::vector<std::string> variables;
+  std::vector<CompiledOp> setup;  // done once in each process
+  std::vector<CompiledTask> tasks;
+  uint64_t read_bytes = 1;  // longest read(2)
+
+  static constexpr size_t kMaxOps = 100000;
+};
+
+// kInvalidArgument: an unknown name, or too many operations.  `program` must
+// outlive the result.
+absl::StatusOr<CompiledProgram> CompileProgram(const Program& program);
+
+// What an operation works on.
+struct OpContext {
+  const fl_kernel* kernel;
+  struct file* const* files;
+  task_struct* const* tasks;
+  uint64_t* variables;  // of the process
+  void* buffer;         // read_bytes of host memory
+};
+
+// The address the operation works on.
+inline uint64_t OpAddress(const CompiledOp& op, const uint64_t* variables) {
+  return op.address + (op.base >= 0 ? variables[op.base] : 0);
+}
+
+// The same for the oracle.
+ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables);
+
+// Load, store, exec and the like: what a signal can be the answer to.
+bool IsUserAccess(OpKind kind);
+// Of these the ones that bring bytes.
+bool IsLoad(OpKind kind);
+
+// Does it, as `current`.  The result variable is set.
+void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result);
+
+// "= 0x7f0000000000", "SIGSEGV at 0x1000", "-EINVAL".
+std::string DescribeResult(const CompiledOp& op, const OpResult& result);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SIM_COMPILED_PROGRAM_H_

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// The `data-integrity` checker: what every operation of a program came to is
+// put before the Oracle, and what the tasks came to at the end before the
+// `legal` rules of the program.
+
+#ifndef FAULTLINE_SIM_DATA_INTEGRITY_CHECKER_H_
+#define FAULTLINE_SIM_DATA_INTEGRITY_CHECKER_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/checker.h"
+#include "sim/compiled_program.h"
+#include "sim/oracle.h"
+#include "sim/program/program.h"
+
+namespace faultline {
+
+// How a task ended: its last operation.  Plain, so that it may be written by
+// a task that is abandoned.
+struct TaskOutcome {
+  const CompiledOp* op = nullptr;  // null: it has done none
+  OpResult result;
+  bool killed = false;
+  bool has_load = false;
+  uint64_t last_load = 0;
+};
+
+class DataIntegrityChecker : public Checker {
+ public:
+  // files, program: outlive the checker.
+  DataIntegrityChecker(const OracleFiles* files, const Program* program)
+      : files_(files), program_(program), oracle_(*files) {}
+
+  const char* name() const override { return "data-integrity"; }
+  void TakeSnapshot() override;
+  void Reset() override;
+
+  Oracle::OpId BeginOp(int process, const CompiledOp& op,
+                       const uint64_t* variables) {
+    return oracle_.Begin(process, ResolveOp(op, variables));
+  }
+  void EndOp(Oracle::OpId id, const CompiledOp& op, const OpResult& result,
+             const TaskView& task);
+  // After all tasks came to their ends.
+  void CheckLegal(const std::vector<TaskOutcome>& outcomes);
+
+ private:
+  const OracleFiles* files_;
+  const Program* program_;
+  Oracle oracle_;
+  std::unique_ptr<Oracle> at_snapshot_;
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SIM_DATA_INTEGRITY_CHECKER_H_

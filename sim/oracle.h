@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Oracle: the data-integrity checker's abstract address space.  It is fed by
+// calls and their returns only, never by VMAs or page tables, so it cannot
+// share a mistake with the model.
+//
+// What it holds to be possible
+//   A system call is, for each page, a short list of transitions that happen
+//   in order at any instants between its begin and its end, each page on its
+//   own:
+//     mmap, fixed      whatever was -> unmapped -> the new mapping
+//     mmap, not fixed  unmapped -> the new mapping, at an address that is
+//                      known only when it returns
+//     munmap           whatever was -> unmapped
+//     mprotect         mapped -> mapped with the new protection
+//     madvise dontneed a private mapping loses its own stores
+//   One that succeeded made all of them; one that failed may have made the
+//   first few, but never leaves a new mapping behind.
+//   An access happens at one instant between its begin and its end and what
+//   it came to must be explained by the page's state at that instant: the
+//   bytes, SIGSEGV with MAPERR (unmapped) or ACCERR (not permitted), SIGBUS
+//   (a file page wholly beyond the end of file).  Bytes between the end of
+//   file and the end of its page are 0.  A store changes the state at its
+//   instant; so does futex_op, which gives EFAULT where a store would get a
+//   signal.  kvm_pfn may succeed unless the page was unmapped all the time.
+//   It may fail with EFAULT always, for it only ever answers for mappings of
+//   frames, and which those are is no matter of data; but with EINVAL only if
+//   at some instant the page was unmapped, not permitted or beyond the end.
+//   As on x86 and ARM, any of r, w, x lets a page be read.
+//
+// How: for each page the set of (state, progress of every running operation)
+// that is consistent with all returns so far, closed under "any running
+// operation goes on".  A return strikes out what contradicts it.
+//
+// What it accepts although no single history explains it
+//   - a load strikes nothing out: two loads by one task during one mmap may
+//     see the new page and then the old one (as with a stale TLB);
+//   - an access remembers every state that was possible while it ran, also
+//     one that a later return shows never to have been;
+//   - an access that ends while an mmap without an address runs, on a page
+//     that may be its: what it saw is not checked when the mmap returns;
+//   - errors of system calls: whether they were due is not asked;
+//   - ENOMEM of anything, and death by SIGKILL of any access;
+//   - everything about a page with more than kMaxConfigs possibilities or
+//     with more than kMaxWritten different bytes stored, until the next
+//     mapping or unmapping of it; everything in a process after an operation
+//     on more than kMaxPages pages or with more than kMaxRunning operations
+//     at once.
+//
+// Thread safety: none; the caller serialises, and the order of its calls is
+// the order of events.
+
+#ifndef FAULTLINE_SIM_ORACLE_H_
+#define FAULTLINE_SIM_ORACLE_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "sim/program/program.h"
+
+namespace faultline {
+
+// Content of the files, by the ids the caller uses in ResolvedOp.  Must
+// outlive every oracle that refers to it and never change.
+class OracleFiles {
+ public:
+  virtual ~OracleFiles() = default;
+  virtual uint64_t Size(int file) const = 0;
+  // offset < Size(file).
+  virtual uint8_t Byte(int file, uint64_t offset) const = 0;
+  virtual std::string Name(int file) const = 0;
+};
+
+// Files given as strings; the id is the index.
+class OracleFileStrings : public OracleFiles {
+ public:
+  void Add(std::string name, std::string content) {
+    names_.push_back(std::move(name));
+    contents_.push_back(std::move(content));
+  }
+  uint64_t Size(int file) const override {
+    return contents_[static_cast<size_t>(file)].size();
+  }
+  uint8_t Byte(int file, uint64_t offset) const override {
+    return static_cast<uint8_t>(contents_[static_cast<size_t>(file)][offset]);
+  }
+  std::string Name(int file) const override {
+    return names_[static_cast<size_t>(file)];
+  }
+
+ private:
+  std::vector<std::string> names_, contents_;
+};
+
+// An operation as it is about to be made.
+struct ResolvedOp {
+  OpKind kind = OpKind::kLoad;
+  uint64_t address = 0;    // mmap: only if fixed
+  uint64_t length = 0;     // bytes; mmap, munmap, mprotect, madvise
+  uint32_t prot = 0;       // mmap, mprotect
+  uint32_t advice = 0;     // madvise: x86 uapi number
+  bool fixed = false;      // mmap
+  bool shared = false;     // mmap
+  int file = -1;           // mmap: -1 is anonymous memory
+  uint64_t file_page = 0;  // mmap: offset in pages
+  uint32_t size = 1;       // accesses: bytes, in one page (futex_op: always 4)
+  uint64_t value = 0;      // stores
+  bool write = false;      // kvm_pfn
+};
+
+// <signal.h> has a macro of the name; the layout must not depend on it.
+#pragma push_macro("si_addr")
+#undef si_addr
+// What it came to.
+struct OpResult {
+  // System calls, futex_op, kvm_pfn: what it returned, -errno for failure.
+  int64_t value = 0;
+  // Accesses: 0 or the signal, its si_code and address; 0 for a code or an
+  // address that the caller does not know.
+  int32_t sig = 0;
+  int32_t si_code = 0;
+  union {
+    uint64_t fault_address = 0;
+    uint64_t si_addr;  // not usable where <signal.h> is included
+  };
+  // Loads without a signal: the bytes, little endian, zero extended.
+  uint64_t loaded = 0;
+  // False: the caller did not look at the bytes (an instruction fetch).
+  bool has_loaded = true;
+  // The task was killed before the operation ended in the ordinary way and
+  // nobody saw a result: it may have happened or not.  An mmap without an
+  // address then makes the process's memory unknown.
+  bool abandoned = false;
+};
+#pragma pop_macro("si_addr")
+
+class Oracle {
+ public:
+  using OpId = int;
+
+  static constexpr size_t kMaxConfigs = 256;
+  static constexpr size_t kMaxWritten = 28;
+  static constexpr uint64_t kMaxPages = 65536;
+  static constexpr int kMaxRunning = 32;
+
+  explicit Oracle(const OracleFiles& files);
+  // A copy starts with the same knowledge; nothing may be running.
+  Oracle(const Oracle& other);
+  Oracle& operator=(const Oracle& other);
+
+  // Makes this oracle know what `snapshot` knows; nothing may be running in
+  // `snapshot`, what runs here is dropped.  Cheap when the last Reset (or
+  // the copy this is) was from the same unchanged snapshot: only the pages
+  // touched since are copied back.
+  void Reset(const Oracle& snapshot);
+
+  // Process ids count from 0; an address space is empty until mapped into.
+  // Kinds that touch no memory (read, kill) are accepted and ignored.
+  OpId Begin(int process, const ResolvedOp& given);
+  // nullopt: explained.  Else "TITLE: DETAILS"; the title has no numbers and
+  // is the same for the same kind of violation.  The execution should end
+  // then: knowledge of the page is void.
+  std::optional<std::string> End(OpId id, const OpResult& result);
+
+  // "unmapped | private rw of f, page 3": what the page may be now.
+  std::string Describe(int process, uint64_t address) const;
+
+ private:
+  enum class Kind : uint8_t {
+    kUnmapped,
+    kUnknown,   // explains everything
+    kFloating,  // a mapping by a running mmap that is not fixed; file = slot
+    kMapped,
+  };
+  struct Written {
+    uint16_t offset;
+    uint8_t value;
+    uint8_t unused;
+  };
+  // What a page may be.  Relative to its page number, so that all pages of a
+  // mapping have the same state.
+  struct State {
+    Kind kind = Kind::kUnmapped;
+    uint8_t prot = 0;
+    bool shared = false;
+    uint8_t written_count = 0;
+    int32_t file = 0;
+    int64_t delta = 0;  // page of the file minus page number
+    std::array<Written, kMaxWritten> written{};  // by offset
+
+    friend bool operator==(const State& a, const State& b) {
+      if (a.kind != b.kind || a.prot != b.prot || a.shared != b.shared ||
+          a.written_count != b.written_count || a.file != b.file ||
+          a.delta != b.delta) {
+        return false;
+      }
+      for (size_t i = 0; i < a.written_count; ++i) {
+        if (a.written[i].offset != b.written[i].offset ||
+            a.written[i].value != b.written[i].value) {
+          return false;
+        }
+      }
+      return true;
+    }
+    template <typename H>
+    friend H AbslHashValue(H h, const State& s) {
+      h = H::combine(std::move(h), static_cast<uint8_t>(s.kind), s.prot,
+                     s.shared, s.written_count, s.file, s.delta);
+      for (size_t i = 0; i < s.written_count; ++i) {
+        h = H::combine(std::move(h), s.written[i].offset, s.written[i].value);
+      }
+      return h;
+    }
+  };
+  using StateId = uint32_t;
+  static constexpr StateId kUnmappedId = 0, kUnknownId = 1;
+
+  // One possibility: the state, and two bits for each running operation of
+  // how many of its transitions the page has made.
+  struct Config {
+    StateId state;
+    uint64_t progress;
+    friend bool operator==(const Config& a, const Config& b) {
+      return a.state == b.state && a.progress == b.progress;
+    }
+  };
+  struct Page {
+    uint64_t number = 0;
+    uint32_t running = 0;   // bit per slot: operations that may touch it
+    bool touched = false;   // since the last Reset
+    bool overflow = false;  // configs void, all accepted while anything runs
+    absl::InlinedVector<Config, 2> configs;
+  };
+  struct Process {
+    absl::flat_hash_map<uint64_t, uint32_t> index;  // page number -> pages
+    std::vector<Page> pages;
+    std::vector<uint32_t> touched;
+    uint32_t running = 0;   // bit per slot
+    uint32_t floating = 0;  // those that are mmaps, not fixed
+    bool blind = false;
+  };
+  struct Running {
+    bool used = false;
+    int process = 0;
+    ResolvedOp op;
+    StateId mapped = 0;           // mmap, fixed: what it makes
+    std::vector<uint32_t> pages;  // it is attached to
+    std::vector<StateId> seen;    // accesses: possible before it happened
+  };
+  enum class Outcome { kOk, kMapErr, kAccErr, kBus, kAnything };
+
+  StateId Intern(const State& state);
+  StateId MappedState(const ResolvedOp& op, uint64_t first_page);
+  Process& ProcessAt(int process);
+  uint32_t Touch(Process& process, uint64_t number);
+  void Attach(Process& process, uint32_t page, int slot);
+  void Close(Page& page);
+  bool Step(int slot, uint64_t page, Config config, Config* next);
+  StateId AfterStore(StateId state, uint64_t page, const ResolvedOp& op);
+  template <typename Keep>
+  bool Prune(Page& page, int slot, Keep keep);
+  std::optional<std::string> EndCall(int slot, const OpResult& result);
+  std::optional<std::string> EndFloating(int slot, const OpResult& result);
+  std::optional<std::string> EndAccess(int slot, const OpResult& result);
+  Outcome OutcomeOf(const State& state, uint64_t page,
+                    const ResolvedOp& op) const;
+  uint64_t Load(const State& state, uint64_t page, const ResolvedOp& op) const;
+  bool Explains(StateId state, uint64_t page, const ResolvedOp& op,
+                const OpResult& result) const;
+  std::string StateText(StateId state, uint64_t page) const;
+  std::string AccessViolation(const Running& running, const Page& page,
+                              const OpResult& result) const;
+  void Release(int slot);
+  void CopyAll(const Oracle& other);
+
+  const OracleFiles* files_;
+  std::vector<State> states_;
+  absl::flat_hash_map<State, StateId> state_index_;
+  std::vector<Process> processes_;
+  std::array<Running, kMaxRunning> running_;
+  // Which oracle, in which version, this one is a copy of.
+  uint64_t identity_, version_ = 0;
+  uint64_t base_identity_ = 0, base_version_ = 0;
+};
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SIM_ORACLE_H_

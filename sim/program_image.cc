@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include "sim/program_image.h"
+
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "cramfs/tools/reader.h"
+#include "cramfs/tools/writer.h"
+
+namespace faultline {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+cramfs::BlockKind KindOf(BlockLayout layout) {
+  switch (layout) {
+    case BlockLayout::kDirect:
+      return cramfs::BlockKind::kDirect;
+    case BlockLayout::kHole:
+      return cramfs::BlockKind::kHole;
+    case BlockLayout::kRaw:
+      return cramfs::BlockKind::kRaw;
+    case BlockLayout::kCompressed:
+      break;
+  }
+  return cramfs::BlockKind::kCompressed;
+}
+
+std::string ContentOf(const FileSpec& file) {
+  const uint64_t size = file.size.pages * kPage + file.size.bytes;
+  std::string content(size, '\0');
+  for (uint64_t i = 0; i < size; ++i) {
+    content[i] = static_cast<char>(FileByte(file.name, i));
+  }
+  for (const BlockRun& run : file.runs) {
+    if (run.layout != BlockLayout::kHole) continue;
+    for (uint64_t i = run.first * kPage;
+         i < (uint64_t{run.last} + 1) * kPage && i < size; ++i) {
+      content[i] = '\0';
+    }
+  }
+  return content;
+}
+
+absl::StatusOr<ProgramImage> Build(const Program& program) {
+  ProgramImage image;
+  cramfs::Entry root = cramfs::Entry::Directory("");
+  for (const FileSpec& file : program.image.files) {
+    std::string content = ContentOf(file);
+    cramfs::Entry entry = cramfs::Entry::File(
+        file.name, std::vector<uint8_t>(content.begin(), content.end()), 0755);
+    cramfs::FileLayout layout;
+    for (const BlockRun& run : file.runs) {
+      layout.runs.push_back({run.first, run.last, KindOf(run.layout)});
+    }
+    layout.alignment = file.unaligned ? cramfs::DirectAlignment::kEight
+                                      : cramfs::DirectAlignment::kPage;
+    layout.tail = file.shared_tail ? cramfs::TailMode::kForeign
+                                   : cramfs::TailMode::kOwnPage;
+    entry.layout = std::move(layout);
+    root.Add(std::move(entry));
+    image.paths.push_back(absl::StrCat("/", file.name));
+    image.files.Add(file.name, std::move(content));
+  }
+  cramfs::BuildOptions options;
+  // A variant is only asked for files of images with extended pointers.
+  options.extended_pointers = true;
+  absl::StatusOr<cramfs::Image> built =
+      cramfs::ImageBuilder(options).Build(root);
+  if (!built.ok()) return built.status();
+  image.bytes = std::move(built->bytes);
+  return image;
+}
+
+absl::StatusOr<ProgramImage> ReadExisting(const Program& program) {
+  const std::string& name = program.image.existing;
+  std::string path = name;
+  const size_t slash = program.source.rfind('/');
+  if (name[0] != '/' && slash != std::string::npos) {
+    const std::string beside =
+        absl::StrCat(program.source.substr(0, slash + 1), name);
+    if (std::ifstream(beside).good()) path = beside;
+  }
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return absl::NotFoundError(absl::StrCat("no image ", path));
+  ProgramImage image;
+  image.bytes.assign(std::istreambuf_iterator<char>(in), {});
+  absl::StatusOr<cramfs::ImageReader> reader =
+      cramfs::ImageReader::Open(image.bytes);
+  if (!reader.ok()) return reader.status();
+  for (const FileSpec& file : program.image.files) {
+    const std::string inside = file.path.empty() ? file.name : file.path;
+    absl::StatusOr<cramfs::Node> node = reader->Lookup(inside);
+    if (!node.ok()) return node.status();
+    absl::StatusOr<std::vector<uint8_t>> data = reader->ReadFile(*node);
+    if (!data.ok()) return data.status();
+    image.paths.push_back(inside[0] == '/' ? inside
+                                           : absl::StrCat("/", inside));
+    image.files.Add(file.name, std::string(data->begin(), data->end()));
+  }
+  return image;
+}
+
+}  // namespace
+
+absl::StatusOr<ProgramImage> MakeProgramImage(const Program& program) {
+  if (!program.image.existing.empty()) return ReadExisting(program);
+  if (program.image.files.empty()) return ProgramImage();
+  return Build(program);
+}
+
+}  // namespace faultline

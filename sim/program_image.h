@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// ProgramImage: the cramfs image that a Program's `image` section describes,
+// and what its files contain.
+
+#ifndef FAULTLINE_SIM_PROGRAM_IMAGE_H_
+#define FAULTLINE_SIM_PROGRAM_IMAGE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "sim/oracle.h"
+#include "sim/program/program.h"
+
+namespace faultline {
+
+struct ProgramImage {
+  std::vector<uint8_t> bytes;      // empty: the program has no file
+  std::vector<std::string> paths;  // of each FileSpec, in the image
+  OracleFileStrings files;         // contents, by index of FileSpec
+};
+
+// Builds the image, or reads the existing one (a path relative to the
+// program's source file, or to the working directory).  kNotFound: no such
+// image, or no such file in it; else the image tools' errors.
+absl::StatusOr<ProgramImage> MakeProgramImage(const Program& program);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SIM_PROGRAM_IMAGE_H_
