@@ -43,6 +43,8 @@ std::string BuildIdOfNotes(const char* notes, size_t bytes) {
   return "";
 }
 
+// A kernel build under ASan has red zones among its constants.
+__attribute__((no_sanitize("address")))
 std::string HashOfCode(const char* code, size_t bytes) {
   uint64_t hash = 0;
   for (size_t i = 0; i + 8 <= bytes; i += 8) {
@@ -58,7 +60,8 @@ struct SearchForBase {
   const char* path;
   std::vector<KernelLibrary::Segment> segments;
   std::string build_id;
-  std::string code_hash;
+  const char* code = nullptr;
+  size_t code_bytes = 0;
 };
 
 int VisitObject(dl_phdr_info* info, size_t, void* cookie) {
@@ -72,8 +75,8 @@ int VisitObject(dl_phdr_info* info, size_t, void* cookie) {
       search->segments.push_back(
           {at, at + header.p_memsz, (header.p_flags & PF_W) != 0});
       if (header.p_flags & PF_X) {
-        search->code_hash =
-            HashOfCode(reinterpret_cast<const char*>(at), header.p_memsz);
+        search->code = reinterpret_cast<const char*>(at);
+        search->code_bytes = header.p_memsz;
       }
     } else if (header.p_type == PT_NOTE && search->build_id.empty()) {
       search->build_id =
@@ -94,14 +97,16 @@ absl::Status KernelLibrary::Inspect(void* handle) {
   if (dlinfo(handle, RTLD_DI_LINKMAP, &map) != 0) {
     return absl::InternalError(absl::StrCat(path_, ": ", dlerror()));
   }
-  SearchForBase search{map->l_addr, map->l_name, {}, "", ""};
+  SearchForBase search{map->l_addr, map->l_name, {}, ""};
   dl_iterate_phdr(VisitObject, &search);
   if (search.segments.empty()) {
     return absl::InternalError(absl::StrCat(path_, ": no mapped segments"));
   }
   load_base_ = map->l_addr;
   segments_ = std::move(search.segments);
-  build_id_ = search.build_id.empty() ? search.code_hash : search.build_id;
+  build_id_ = search.build_id.empty()
+                  ? HashOfCode(search.code, search.code_bytes)
+                  : search.build_id;
   return absl::OkStatus();
 }
 
