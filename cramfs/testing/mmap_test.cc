@@ -23,6 +23,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 class MapTest : public ::testing::TestWithParam<std::string> {
  protected:
@@ -208,11 +209,13 @@ TEST_P(MapTest, V3PartialMapThatIsNeverSplitLeaksItsReservation) {
     ASSERT_EQ(machine.MountVariant(variant), 0);
     if (variant == std::string("v3")) machine.AllowReports(V3Damage());
     machine.Unmap(machine.Map(machine.Open("partly"), 0, 6), 6);
+    EXPECT_THAT(machine.TakeReports(), IsEmpty());
     if (variant == std::string("v3") && arch() == "x86-64") {
-      EXPECT_THAT(machine.TakeReports(),
+      EXPECT_THAT(machine.log(),
                   Contains(HasSubstr("test freeing invalid memtype")));
     } else {
-      EXPECT_THAT(machine.TakeReports(), IsEmpty());
+      EXPECT_THAT(machine.log(),
+                  Not(Contains(HasSubstr("freeing invalid memtype"))));
     }
   }
 }
