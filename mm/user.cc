@@ -29,22 +29,26 @@
 
 extern "C" {
 
-/* The entry of addr, or NULL when a table on the way is missing. */
+/*
+ * The entry of addr, or NULL when a table on the way is missing.  Each level
+ * is read once, as a processor does: a table may be taken out between two
+ * looks.
+ */
 static pte_t *walk_tables(struct mm_struct *mm, kulong addr)
 {
-	pgd_t *pgd = pgd_offset(mm, addr);
-	pud_t *pud;
-	pmd_t *pmd;
+	pgd_t pgd = { FL_ENTRY_READ(pgd_offset(mm, addr)->pgd) };
+	pud_t pud;
+	pmd_t pmd;
 
-	if (pgd_none(pgd))
+	if (pgd_none(&pgd))
 		return NULL;
-	pud = pud_offset(pgd, addr);
-	if (pud_none(pud))
+	pud.pud = FL_ENTRY_READ(pud_offset(&pgd, addr)->pud);
+	if (pud_none(&pud))
 		return NULL;
-	pmd = pmd_offset(pud, addr);
-	if (pmd_none(pmd))
+	pmd.pmd = FL_ENTRY_READ(pmd_offset(&pud, addr)->pmd);
+	if (pmd_none(&pmd))
 		return NULL;
-	return pte_offset_map(pmd, addr);
+	return pte_offset_map(&pmd, addr);
 }
 
 /*

@@ -148,7 +148,9 @@ void fake_report(uint32_t kind, int line, const char *function,
 			    text, HERE);
 }
 
-// ---- what -fsanitize=thread calls ----
+// ---- what -fsanitize=thread calls, in the explored build ----
+
+#if FAULTLINE_EXPLORED
 
 #define TSAN extern "C" __attribute__((visibility("hidden")))
 #define ACCESS(name, size, flags)                                        \
@@ -188,3 +190,5 @@ TSAN void __tsan_write_range(void *addr, size_t bytes)
 		fake_runtime.access(addr, (uint32_t)bytes,
 				    FL_ACCESS_RANGE | FL_ACCESS_WRITE, HERE);
 }
+
+#endif  // FAULTLINE_EXPLORED

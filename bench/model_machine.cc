@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include "bench/model_machine.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "sim/checker.h"
+#include "sim/kernel_library.h"
+#include "sim/native_runtime.h"
+
+namespace faultline {
+namespace {
+
+// The first thing that the kernel said of itself.
+class Listener : public Checker {
+ public:
+  const char* name() const override { return "listener"; }
+  void OnReport(const KernelReport& report, const TaskView&) override {
+    if (!first_.empty()) return;
+    first_ = absl::StrCat(report.function ? report.function : "kernel", ": ",
+                          report.text ? report.text : "");
+  }
+  const std::string& first() const { return first_; }
+
+ private:
+  std::string first_;
+};
+
+}  // namespace
+
+struct ModelMachine::Host {
+  explicit Host(const KernelLibrary* library) : runtime(library) {
+    runtime.SetCheckers({&listener});
+    system = runtime.AddTask("system");
+    main = runtime.AddTask("main");
+  }
+
+  Listener listener;
+  NativeRuntime runtime;
+  NativeTask *system, *main;
+};
+
+ModelMachine::ModelMachine() = default;
+ModelMachine::~ModelMachine() = default;
+
+absl::StatusOr<std::unique_ptr<ModelMachine>> ModelMachine::Create(
+    const ModelMachineOptions& options) {
+  absl::StatusOr<std::string> path =
+      KernelPath("x86-64", /*explored=*/false, /*physmem=*/true);
+  if (!path.ok()) return path.status();
+  absl::StatusOr<const KernelLibrary*> library =
+      KernelLibrary::Load(*path, NativeRuntime::Table());
+  if (!library.ok()) return library.status();
+
+  std::unique_ptr<ModelMachine> model(new ModelMachine);
+  model->host_ = std::make_unique<Host>(*library);
+  MachineOptions machine_options;
+  machine_options.variant = options.variant;
+  machine_options.cpus = 1;
+  machine_options.ram_pages = options.ram_pages;
+  machine_options.fault_around_bytes = options.fault_around_bytes;
+  absl::StatusOr<std::unique_ptr<Machine>> machine =
+      Machine::Create(*library, machine_options, options.image);
+  if (!machine.ok()) return machine.status();
+  model->machine_ = *std::move(machine);
+  model->mount_options_ = absl::StrFormat(
+      "physaddr=0x%x,variant=%s", MachineOptions::kRomPhys, options.variant);
+
+  const Arena& arena = model->machine_->arena();
+  for (uint64_t at = 0; at < arena.size(); at += Arena::kPageBytes) {
+    *static_cast<volatile char*>(arena.data() + at) = 0;
+  }
+  Host& host = *model->host_;
+  absl::Status status = model->machine_->Boot(&host.runtime, host.system);
+  if (status.ok()) {
+    status =
+        model->machine_->Populate(&host.runtime, host.system, options.paths, 1);
+  }
+  if (!status.ok()) return status;
+  absl::StatusOr<task_struct*> task =
+      model->machine_->AddTask("main", 0, 0, host.main);
+  if (!task.ok()) return task.status();
+  model->task_ = *task;
+  return model;
+}
+
+absl::Status ModelMachine::Run(absl::FunctionRef<void()> f) {
+  const bool returned = host_->runtime.RunAs(host_->main, task_, f);
+  if (returned && host_->listener.first().empty()) return absl::OkStatus();
+  return absl::InternalError(host_->listener.first());
+}
+
+uint64_t ModelMachine::FreePages() const {
+  fl_machine_stats stats = {};
+  kernel().machine_stats(machine_->raw(), &stats);
+  return stats.free_pages;
+}
+
+}  // namespace faultline
