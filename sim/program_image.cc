@@ -14,8 +14,6 @@
 namespace faultline {
 namespace {
 
-constexpr uint64_t kPage = 4096;
-
 cramfs::BlockKind KindOf(BlockLayout layout) {
   switch (layout) {
     case BlockLayout::kDirect:
@@ -30,27 +28,11 @@ cramfs::BlockKind KindOf(BlockLayout layout) {
   return cramfs::BlockKind::kCompressed;
 }
 
-std::string ContentOf(const FileSpec& file) {
-  const uint64_t size = file.size.pages * kPage + file.size.bytes;
-  std::string content(size, '\0');
-  for (uint64_t i = 0; i < size; ++i) {
-    content[i] = static_cast<char>(FileByte(file.name, i));
-  }
-  for (const BlockRun& run : file.runs) {
-    if (run.layout != BlockLayout::kHole) continue;
-    for (uint64_t i = run.first * kPage;
-         i < (uint64_t{run.last} + 1) * kPage && i < size; ++i) {
-      content[i] = '\0';
-    }
-  }
-  return content;
-}
-
 absl::StatusOr<ProgramImage> Build(const Program& program) {
   ProgramImage image;
   cramfs::Entry root = cramfs::Entry::Directory("");
   for (const FileSpec& file : program.image.files) {
-    std::string content = ContentOf(file);
+    std::string content = FileContents(file);
     cramfs::Entry entry = cramfs::Entry::File(
         file.name, std::vector<uint8_t>(content.begin(), content.end()), 0755);
     cramfs::FileLayout layout;
