@@ -32,7 +32,7 @@ class DataIntegrityChecker : public Checker {
  public:
   // files, program: outlive the checker.
   DataIntegrityChecker(const OracleFiles* files, const Program* program)
-      : files_(files), program_(program), oracle_(*files) {}
+      : program_(program), oracle_(*files) {}
 
   const char* name() const override { return "data-integrity"; }
   void TakeSnapshot() override;
@@ -48,7 +48,6 @@ class DataIntegrityChecker : public Checker {
   void CheckLegal(const std::vector<TaskOutcome>& outcomes);
 
  private:
-  const OracleFiles* files_;
   const Program* program_;
   Oracle oracle_;
   std::unique_ptr<Oracle> at_snapshot_;
