@@ -24,6 +24,12 @@ _COMMON = [
     "-Werror",
 ]
 
+# libdw looks code addresses up in .debug_aranges, which clang leaves out.
+_DEBUG = select({
+    "//:clang": ["-gdwarf-aranges"],
+    "//conditions:default": [],
+})
+
 _INSTRUMENT_GCC = [
     "-fsanitize=thread",
     "--param=tsan-instrument-func-entry-exit=0",
@@ -90,7 +96,7 @@ def kernel(
     native.cc_library(
         name = name + "_plain",
         srcs = plain + headers,
-        copts = _COMMON,
+        copts = _COMMON + _DEBUG,
         local_defines = defines,
         linkstatic = True,
         alwayslink = True,
@@ -103,7 +109,7 @@ def kernel(
     native.cc_binary(
         name = name + ".so",
         srcs = instrumented + headers,
-        copts = _COMMON + instrument,
+        copts = _COMMON + _DEBUG + instrument,
         linkopts = ["-Wl,--build-id"] + (["-Wl,-z,defs"] if explored else []),
         linkshared = True,
         local_defines = defines,
