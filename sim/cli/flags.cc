@@ -3,15 +3,16 @@
 #include "sim/cli/flags.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
 namespace faultline {
@@ -50,6 +51,14 @@ void FlagSet::AddBool(const std::string& name, const std::string& help,
                       bool* value) {
   flags_.push_back({name, "", help, false, true, [value](absl::string_view) {
                       *value = true;
+                      return absl::OkStatus();
+                    }});
+}
+
+void FlagSet::AddCount(const std::string& name, const std::string& help,
+                       int* value) {
+  flags_.push_back({name, "", help, false, true, [value](absl::string_view) {
+                      ++*value;
                       return absl::OkStatus();
                     }});
 }
@@ -116,6 +125,19 @@ void FlagSet::AddBudget(const std::string& name, const std::string& help,
        }});
 }
 
+void FlagSet::Short(char letter, absl::string_view name) {
+  Flag* flag = Find(name);
+  assert(flag != nullptr && FindShort(letter) == nullptr);
+  flag->letter = letter;
+}
+
+FlagSet::Flag* FlagSet::FindShort(char letter) {
+  for (Flag& flag : flags_) {
+    if (flag.letter == letter) return &flag;
+  }
+  return nullptr;
+}
+
 FlagSet::Flag* FlagSet::Find(absl::string_view name) {
   for (Flag& flag : flags_) {
     if (flag.name == name) return &flag;
@@ -135,13 +157,58 @@ absl::Status FlagSet::Error(absl::string_view what) const {
       absl::StrCat(command_, ": ", what, " (", command_, " --help)"));
 }
 
+absl::Status FlagSet::Set(Flag* flag, absl::string_view written,
+                          absl::string_view value) {
+  if (flag->given && !flag->repeats) {
+    return Error(absl::StrCat(written, " was given twice"));
+  }
+  flag->given = true;
+  const absl::Status status = flag->set(value);
+  if (status.ok()) return status;
+  return Error(absl::StrCat(written, ": expected ", status.message(),
+                            ", found '", value, "'"));
+}
+
+absl::Status FlagSet::ParseShort(const std::vector<std::string>& args,
+                                 size_t* i) {
+  const absl::string_view bundle = args[*i];
+  for (size_t at = 1; at < bundle.size(); ++at) {
+    if (bundle[at] == 'h') {
+      help_ = true;
+      return absl::OkStatus();
+    }
+    Flag* flag = FindShort(bundle[at]);
+    if (flag == nullptr) {
+      return Error(absl::StrCat(
+          "unknown flag ",
+          at == 1 ? bundle
+                  : absl::StrCat("-", bundle.substr(at, 1), " in ", bundle)));
+    }
+    const std::string written = absl::StrCat("-", bundle.substr(at, 1));
+    absl::string_view value;
+    if (flag->takes_value) {
+      value = bundle.substr(at + 1);
+      at = bundle.size();
+      if (value.empty()) {
+        if (*i + 1 == args.size() || absl::StartsWith(args[*i + 1], "--")) {
+          return Error(absl::StrCat(written, " wants a value: ", flag->what));
+        }
+        value = args[++*i];
+      }
+    }
+    const absl::Status status = Set(flag, written, value);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status FlagSet::Parse(const std::vector<std::string>& args,
                             std::vector<std::string>* positional) {
   bool flags_ended = false;
   help_ = false;
   for (Flag& flag : flags_) flag.given = false;
-  for (size_t i = 0; i < args.size(); ++i) {
-    absl::string_view arg = args[i];
+  for (size_t i = 0; i < args.size() && !help_; ++i) {
+    const absl::string_view arg = args[i];
     if (flags_ended || arg.size() < 2 || arg[0] != '-') {
       positional->push_back(args[i]);
       continue;
@@ -150,42 +217,36 @@ absl::Status FlagSet::Parse(const std::vector<std::string>& args,
       flags_ended = true;
       continue;
     }
-    if (arg == "-h" || arg == "--help") {
+    if (arg == "--help") {
       help_ = true;
-      return absl::OkStatus();
+      continue;
     }
-    absl::string_view name = arg;
-    const bool is_long = absl::ConsumePrefix(&name, "--");
+    if (arg[1] != '-') {
+      const absl::Status status = ParseShort(args, &i);
+      if (!status.ok()) return status;
+      continue;
+    }
+    const absl::string_view written = arg.substr(0, arg.find('='));
+    const bool has_value = written.size() < arg.size();
     absl::string_view value;
-    const size_t equals = name.find('=');
-    const bool has_value = equals != absl::string_view::npos;
-    if (has_value) {
-      value = name.substr(equals + 1);
-      name = name.substr(0, equals);
-    }
-    Flag* flag = is_long ? Find(name) : nullptr;
+    if (has_value) value = arg.substr(written.size() + 1);
+    Flag* flag = Find(written.substr(2));
     if (flag == nullptr) {
-      return Error(absl::StrCat("unknown flag ", is_long ? "--" : "", name));
+      return Error(absl::StrCat("unknown flag ", written));
     }
-    if (flag->given && !flag->repeats) {
-      return Error(absl::StrCat("--", name, " was given twice"));
+    if (!flag->takes_value && has_value) {
+      return Error(absl::StrCat(written, " takes no value"));
     }
-    flag->given = true;
-    if (!flag->takes_value) {
-      if (has_value) return Error(absl::StrCat("--", name, " takes no value"));
-    } else if (!has_value) {
+    if (flag->takes_value && !has_value) {
       // A value may begin with one dash ("--checkers -deadlock"); what begins
       // with two is the next flag.
       if (i + 1 == args.size() || absl::StartsWith(args[i + 1], "--")) {
-        return Error(absl::StrCat("--", name, " wants a value: ", flag->what));
+        return Error(absl::StrCat(written, " wants a value: ", flag->what));
       }
       value = args[++i];
     }
-    absl::Status status = flag->set(value);
-    if (!status.ok()) {
-      return Error(absl::StrCat("--", name, ": expected ", status.message(),
-                                ", found '", value, "'"));
-    }
+    const absl::Status status = Set(flag, written, value);
+    if (!status.ok()) return status;
   }
   return absl::OkStatus();
 }
@@ -197,8 +258,10 @@ std::string FlagSet::HelpText() const {
   if (flags_.empty()) return text;
   absl::StrAppend(&text, "\n");
   for (const Flag& flag : flags_) {
-    const std::string head =
-        absl::StrCat("  --", flag.name, flag.takes_value ? " " : "", flag.what);
+    const std::string head = absl::StrCat(
+        "  ",
+        flag.letter ? absl::StrCat("-", std::string(1, flag.letter), ", ") : "",
+        "--", flag.name, flag.takes_value ? " " : "", flag.what);
     if (head.size() > 28) {
       absl::StrAppend(&text, head, "\n", std::string(30, ' '), flag.help, "\n");
     } else {

@@ -9,7 +9,11 @@
 //
 // "--name value" and "--name=value" are the same; flags and other arguments
 // may come in any order; "--" ends the flags.  "-h" and "--help" are always
-// there.  Errors are kInvalidArgument with one line that names the flag.
+// there.  Errors are kInvalidArgument with one line that names the flag as the
+// user wrote it.
+//
+// A flag with a short name, see Short(), may also be written as getopt has it:
+// "-v", bundled "-vx", with its value "-e 5" or "-e5".
 
 #ifndef FAULTLINE_SIM_CLI_FLAGS_H_
 #define FAULTLINE_SIM_CLI_FLAGS_H_
@@ -40,6 +44,8 @@ class FlagSet {
   FlagSet(std::string command, std::string arguments, std::string about);
 
   void AddBool(const std::string& name, const std::string& help, bool* value);
+  // Each time it is given adds one.
+  void AddCount(const std::string& name, const std::string& help, int* value);
   void AddString(const std::string& name, const std::string& what,
                  const std::string& help, std::string* value);
   // Comma separated, and may be given several times.
@@ -51,6 +57,8 @@ class FlagSet {
                  std::vector<std::string> choices, std::string* value);
   void AddBudget(const std::string& name, const std::string& help,
                  Budget* value);
+  // Gives a flag that was added before a name of one letter beside its own.
+  void Short(char letter, absl::string_view name);
 
   // `positional` gets the other arguments.  After "--help" parsing goes no
   // further and help() is true.
@@ -68,9 +76,16 @@ class FlagSet {
     // The message says only what was expected.
     std::function<absl::Status(absl::string_view)> set;
     bool given = false;
+    char letter = 0;  // 0: none
   };
 
   Flag* Find(absl::string_view name);
+  Flag* FindShort(char letter);
+  // `written`: the flag with its dashes, as the user wrote it.
+  absl::Status Set(Flag* flag, absl::string_view written,
+                   absl::string_view value);
+  // A bundle of short flags; may take the next argument as a value.
+  absl::Status ParseShort(const std::vector<std::string>& args, size_t* i);
   absl::Status Error(absl::string_view what) const;
 
   const std::string command_, arguments_, about_;

@@ -53,6 +53,37 @@ TEST_F(FlagsTest, ValuesAreTakenAfterEqualsAndAsTheNextArgument) {
   EXPECT_FALSE(flags_.Given("arch"));
 }
 
+TEST_F(FlagsTest, ShortNamesAreBundledAndTakeValuesAsGetoptHasIt) {
+  int level = 0;
+  flags_.AddCount("direct", "more direct", &level);
+  flags_.Short('X', "direct");
+  flags_.Short('a', "all");
+  flags_.Short('s', "seed");
+  flags_.Short('j', "json");
+  ASSERT_TRUE(Parse({"-XaX", "-s5", "f", "-j", "-", "--direct"}).ok());
+  EXPECT_EQ(level, 3);
+  EXPECT_TRUE(all_);
+  EXPECT_EQ(seed_, 5u);
+  EXPECT_EQ(json_, "-");
+  EXPECT_EQ(positional_, (std::vector<std::string>{"f"}));
+  ASSERT_TRUE(Parse({"-as", "9"}).ok());
+  EXPECT_EQ(seed_, 9u);
+  EXPECT_NE(flags_.HelpText().find("-X, --direct"), std::string::npos);
+
+  EXPECT_NE(Wrong({"-aq"}).find("unknown flag -q in -aq"), std::string::npos);
+  EXPECT_NE(Wrong({"-as"}).find("-s wants a value: N"), std::string::npos);
+  EXPECT_NE(Wrong({"-s0"}).find("-s: expected a number from 1 to 100"),
+            std::string::npos);
+  EXPECT_NE(Wrong({"-s1", "--seed=2"}).find("--seed was given twice"),
+            std::string::npos);
+}
+
+TEST_F(FlagsTest, ABundleWithHAsksForHelp) {
+  flags_.Short('a', "all");
+  ASSERT_TRUE(Parse({"-ah", "--seed=no"}).ok());
+  EXPECT_TRUE(flags_.help());
+}
+
 TEST_F(FlagsTest, ListsAreSplitAndAddUp) {
   ASSERT_TRUE(Parse({"--variant", "v3,-paged", "--variant=mainline"}).ok());
   EXPECT_EQ(variants_, (std::vector<std::string>{"v3", "-paged", "mainline"}));
