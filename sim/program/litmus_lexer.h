@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // Tokens of litmus text, taken on demand so that the parser can say when a
-// word or free text comes instead.  Private to litmus_parser.cc.
+// word or free text comes instead.  Private to the parser.
 
 #ifndef FAULTLINE_SIM_PROGRAM_LITMUS_LEXER_H_
 #define FAULTLINE_SIM_PROGRAM_LITMUS_LEXER_H_

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "sim/program/litmus_format.h"
+#include "sim/program/litmus_parser_internal.h"
+
+namespace faultline {
+
+bool LitmusParser::Statement(std::vector<Op>* ops) {
+  Op op{};
+  op.place = token_.place;
+  if (ops_++ == kMaxOps) {
+    return Expected(absl::StrCat("at most ", kMaxOps, " operations"));
+  }
+  std::string name;
+  if (token_.IsName("repeat")) {
+    Advance();
+    uint64_t times = 0;
+    if (!Number("how often", 1, kMaxRepeat, &times)) return false;
+    op.repeat = static_cast<int>(times);
+  }
+  SourcePlace place = token_.place;
+  if (!Name("an operation (mmap, load, store, ...)", &name)) return false;
+  bool assigned = token_.IsMark("=");
+  if (assigned) {
+    if (op.repeat != 1) {
+      return Fail(place, "an operation without a result after 'repeat'",
+                  absl::StrCat("'", name, " ='"));
+    }
+    auto& variables = in_task_ ? task_variables_ : setup_variables_;
+    if (variables.count(name) != 0 || setup_variables_.count(name) != 0) {
+      return Fail(place, "a variable that was not assigned before",
+                  absl::StrCat("'", name, "'"));
+    }
+    op.result = name;
+    Advance();
+    place = token_.place;
+    if (!Name("mmap or load", &name)) return false;
+    if (name != "mmap" && name != "load") {
+      return Fail(place, "mmap or load", absl::StrCat("'", name, "'"));
+    }
+  }
+  static constexpr OpKind kKinds[] = {
+      OpKind::kMmap,      OpKind::kMunmap,     OpKind::kMprotect,
+      OpKind::kMadvise,   OpKind::kLoad,       OpKind::kStore,
+      OpKind::kExec,      OpKind::kUmlLoad,    OpKind::kUmlStore,
+      OpKind::kSparcLoad, OpKind::kSparcStore, OpKind::kFutex,
+      OpKind::kKvm,       OpKind::kRead,       OpKind::kKill};
+  bool known = false;
+  for (OpKind kind : kKinds) {
+    if (name == OpKindName(kind)) {
+      op.kind = kind;
+      known = true;
+    }
+  }
+  if (!known) {
+    return Fail(place, "an operation (mmap, load, store, ...)",
+                absl::StrCat("'", name, "'"));
+  }
+  if (op.kind == OpKind::kKill && !in_task_) {
+    return Fail(place, "'kill' in a task", "it in setup");
+  }
+  if (!Mark("(") || !Operation(&op) || !Mark(")")) return false;
+  // Known only from here on: an operation cannot use its own result.
+  if (assigned) {
+    (in_task_ ? task_variables_ : setup_variables_)[op.result] =
+        op.kind == OpKind::kMmap ? VariableKind::kMapping
+                                 : VariableKind::kLoaded;
+  }
+  ops->push_back(std::move(op));
+  return true;
+}
+
+bool LitmusParser::Operation(Op* op) {
+  switch (op->kind) {
+    case OpKind::kMmap:
+      return Mmap(op);
+    case OpKind::kMunmap:
+      return ParseAddress(true, &op->address) && Comma() && Length(&op->length);
+    case OpKind::kMprotect:
+      return ParseAddress(true, &op->address) && Comma() &&
+             Length(&op->length) && Comma() && Prot(&op->prot);
+    case OpKind::kMadvise: {
+      if (!ParseAddress(true, &op->address) || !Comma() ||
+          !Length(&op->length) || !Comma()) {
+        return false;
+      }
+      int advice =
+          token_.kind == TokenKind::kName ? AdviceByName(token_.text) : -1;
+      if (advice < 0) {
+        return Expected(
+            "advice (normal, random, sequential, willneed or dontneed)");
+      }
+      op->advice = static_cast<uint32_t>(advice);
+      Advance();
+      return true;
+    }
+    case OpKind::kRead:
+      return FileName(false, &op->file) && Comma() &&
+             FileRange(op, kMaxReadBytes);
+    case OpKind::kKill: {
+      SourcePlace place = token_.place;
+      if (!Name("the name of a task", &op->target)) return false;
+      kills_.emplace_back(op->target, place);
+      return true;
+    }
+    default:
+      return Access(op);
+  }
+}
+
+bool LitmusParser::FileName(bool anonymous, std::string* file) {
+  absl::string_view what =
+      anonymous ? "a file of the image or 'anon'" : "a file of the image";
+  if (token_.kind != TokenKind::kName) return Expected(what);
+  if (anonymous && token_.text == "anon") {
+    Advance();
+    return true;
+  }
+  if (files_.count(token_.text) == 0) return Expected(what);
+  *file = token_.text;
+  Advance();
+  return true;
+}
+
+bool LitmusParser::FileRange(Op* op, int64_t most_length) {
+  return ParseAmount("an offset in the file", kMaxAddressBytes, &op->offset) &&
+         Comma() && ParseAmount("a length", most_length, &op->length);
+}
+
+bool LitmusParser::Mmap(Op* op) {
+  if (!FileName(true, &op->file) || !Comma()) return false;
+  SourcePlace place = token_.place;
+  if (!FileRange(op, kMaxAddressBytes)) return false;
+  if (!Aligned(place, "an offset", op->offset)) return false;
+  if (op->file.empty() && TotalBytes(op->offset) != 0) {
+    return Fail(place, "offset 0p for anonymous memory",
+                absl::StrCat(TotalBytes(op->offset)));
+  }
+  if (!Comma() || !Prot(&op->prot) || !Comma() ||
+      !OneOf("'private' or 'shared'", "private", "shared", &op->shared)) {
+    return false;
+  }
+  if (!token_.IsMark(",")) return true;
+  Advance();
+  if (!token_.IsName("at")) return Expected("'at = ADDRESS'");
+  Advance();
+  op->fixed = true;
+  return Mark("=") && ParseAddress(true, &op->address);
+}
+
+bool LitmusParser::Prot(uint32_t* prot) {
+  constexpr absl::string_view kWhat =
+      "a protection (r, w, x, rw, rx, wx, rwx or none)";
+  if (token_.kind != TokenKind::kName) return Expected(kWhat);
+  for (uint32_t p = 0; p <= (kProtRead | kProtWrite | kProtExec); ++p) {
+    if (token_.text == FormatProt(p)) {
+      *prot = p;
+      Advance();
+      return true;
+    }
+  }
+  return Expected(kWhat);
+}
+
+bool LitmusParser::Value(uint32_t size, uint64_t* value) {
+  uint64_t most = size == 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * size)) - 1;
+  return Number(
+      absl::StrCat("a value of ", size, size == 1 ? " byte" : " bytes"), 0,
+      most, value);
+}
+
+bool LitmusParser::AccessSize(uint32_t* size) {
+  if (!token_.IsMark(",")) return true;
+  Advance();
+  if (token_.kind != TokenKind::kNumber || token_.pages ||
+      (token_.number != 1 && token_.number != 2 && token_.number != 4 &&
+       token_.number != 8)) {
+    return Expected("a size of 1, 2, 4 or 8 bytes");
+  }
+  *size = static_cast<uint32_t>(token_.number);
+  Advance();
+  return true;
+}
+
+// Mappings begin at page boundaries, so the place in the page is known here.
+bool LitmusParser::WithinPage(const Op& op) {
+  int64_t bytes = TotalBytes(op.address.offset);
+  int64_t within = ((bytes % kPageBytes) + kPageBytes) % kPageBytes;
+  if (within + op.size <= kPageBytes) return true;
+  return Fail(op.address.place, "an access within one page",
+              absl::StrCat(op.size, " bytes at byte ", within, " of a page"));
+}
+
+bool LitmusParser::Access(Op* op) {
+  if (!ParseAddress(false, &op->address)) return false;
+  switch (op->kind) {
+    case OpKind::kLoad:
+      return AccessSize(&op->size) && WithinPage(*op);
+    case OpKind::kStore: {
+      // The size comes after the value that it bounds.
+      if (!Comma()) return false;
+      Token value = token_;
+      if (!Value(8, &op->value) || !AccessSize(&op->size)) return false;
+      if (op->size < 8 && (op->value >> (8 * op->size)) != 0) {
+        return Fail(value.place,
+                    absl::StrCat("a value of ", op->size,
+                                 op->size == 1 ? " byte" : " bytes"),
+                    value.Spelling());
+      }
+      return WithinPage(*op);
+    }
+    case OpKind::kUmlStore:
+    case OpKind::kSparcStore:
+      return Comma() && Value(1, &op->value);
+    case OpKind::kFutex: {
+      if (TotalBytes(op->address.offset) % 4 != 0) {
+        return Fail(op->address.place, "an address that 4 divides",
+                    absl::StrCat(TotalBytes(op->address.offset) % 4,
+                                 " bytes past one"));
+      }
+      return Comma() && Value(4, &op->value);
+    }
+    case OpKind::kKvm:
+      return Comma() && OneOf("'r' or 'w'", "r", "w", &op->write);
+    default:
+      return true;
+  }
+}
+
+}  // namespace faultline
