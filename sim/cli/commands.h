@@ -19,6 +19,7 @@ int DemoCommand(Io& io, const Args& args);
 int ExploreCommand(Io& io, const Args& args);
 int ReplayCommand(Io& io, const Args& args);
 int StressCommand(Io& io, const Args& args);
+int HostCommand(Io& io, const Args& args);
 int MapsCommand(Io& io, const Args& args);
 int ListCommand(Io& io, const Args& args);
 int LitmusCommand(Io& io, const Args& args);

@@ -23,6 +23,9 @@ constexpr Command kCommands[] = {
      "search the interleavings of litmus programs for what goes wrong"},
     {"replay", ReplayCommand, "the steps of a finding again, from its token"},
     {"stress", StressCommand, "litmus programs on real threads, over and over"},
+    {"host", HostCommand,
+     "the same programs as system calls of this machine's kernel, and where "
+     "they\n            differ from the model"},
     {"maps", MapsCommand,
      "map a file of a cramfs image and show what backs each page"},
     {"list", ListCommand,

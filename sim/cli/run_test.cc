@@ -279,5 +279,49 @@ TEST(DemoTest, AllStepsComeOutAndMapsShowsTheImageItKept) {
                   "/no/such");
 }
 
+TEST(RunTest, HostAgreesOrShowsBothSides) {
+  const std::string fine = Write("fine.litmus", R"(litmus "fine"
+image
+    f: 2 pages, direct 0-1
+task A
+    m = mmap(f, 0p, 3p, r, private)
+    load(m + 2p)
+)");
+  Outcome outcome = Execute({"host", fine});
+  EXPECT_EQ(outcome.code, kExitOk) << outcome.err;
+  EXPECT_TRUE(absl::EndsWith(outcome.out, ": agrees, 2 operations\n"))
+      << outcome.out;
+  // A direct mapping shows a physical address as its offset.
+  const std::string json = TestFile("host.json");
+  outcome = Execute({"host", fine, "--variant", "v3", "--json", json});
+  EXPECT_EQ(outcome.code, kExitFound) << outcome.err;
+  EXPECT_TRUE(absl::StrContains(outcome.out, "differs, 2 operations"))
+      << outcome.out;
+  EXPECT_TRUE(absl::StrContains(outcome.out, "model: ")) << outcome.out;
+  EXPECT_TRUE(absl::StrContains(Read(json), "\"mode\": \"host\""));
+  const std::string uml = Write("uml.litmus", R"(litmus "uml"
+task A
+    m = mmap(anon, 0p, 1p, rw, private)
+    uml_load(m)
+)");
+  outcome = Execute({"host", uml});
+  EXPECT_EQ(outcome.code, kExitOk);
+  EXPECT_TRUE(absl::StrContains(outcome.out, "skipped, no host has uml_load"))
+      << outcome.out;
+}
+
+TEST(RunTest, HostGeneratesPrograms) {
+  const Outcome outcome =
+      Execute({"host", "--generate", "20", "--operations", "10", "--check"});
+  EXPECT_EQ(outcome.code, kExitOk) << outcome.out;
+  EXPECT_TRUE(absl::StrContains(outcome.out,
+                                "20 programs from seed 1, 200 "
+                                "operations"))
+      << outcome.out;
+  ExpectComplaint({"host", "--generate", "5", "x.litmus"}, kExitUsage,
+                  "files, or --generate");
+  ExpectComplaint({"host", "--seed", "5"}, kExitUsage, "are for --generate");
+}
+
 }  // namespace
 }  // namespace faultline

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+#include "sim/conformance/host_serial.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "sim/conformance/host_agent.h"
+
+namespace faultline {
+namespace {
+
+using host_agent::Shared;
+
+constexpr int kPatienceMs = 60000;  // for one program
+
+absl::Status HostError(absl::string_view what) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("host: ", what, ": ", strerror(errno)));
+}
+
+// The content in a file that has no name any more, open for reading only: a
+// file that could be written would be mapped with other rights.
+absl::StatusOr<int> MakeFile(const OracleFileStrings& files, int index) {
+  const char* directory = getenv("TMPDIR");
+  std::string path =
+      absl::StrCat(directory != nullptr && *directory ? directory : "/tmp",
+                   "/faultline-XXXXXX");
+  const int writer = mkostemp(path.data(), O_CLOEXEC);
+  if (writer < 0) return HostError(path);
+  const int reader = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int open_error = errno;
+  unlink(path.c_str());
+  std::string content(files.Size(index), '\0');
+  for (uint64_t i = 0; i < content.size(); ++i) {
+    content[i] = static_cast<char>(files.Byte(index, i));
+  }
+  size_t done = 0;
+  while (reader >= 0 && done < content.size()) {
+    const ssize_t wrote =
+        write(writer, content.data() + done, content.size() - done);
+    if (wrote <= 0) break;
+    done += static_cast<size_t>(wrote);
+  }
+  const int write_error = errno;
+  close(writer);
+  if (reader < 0) {
+    errno = open_error;
+    return HostError(path);
+  }
+  if (done < content.size()) {
+    close(reader);
+    errno = write_error;
+    return HostError(path);
+  }
+  return reader;
+}
+
+}  // namespace
+
+struct SerialHost::Channel : Shared {};
+
+absl::StatusOr<std::unique_ptr<SerialHost>> SerialHost::Create(
+    const ProgramImage& image) {
+  std::unique_ptr<SerialHost> host(new SerialHost);
+  if (image.paths.size() > host_agent::kMaxFiles) {
+    return absl::InvalidArgumentError("host: too many files");
+  }
+  for (size_t i = 0; i < image.paths.size(); ++i) {
+    absl::StatusOr<int> file = MakeFile(image.files, static_cast<int>(i));
+    if (!file.ok()) return file.status();
+    host->files_.push_back(*file);
+    struct stat info = {};
+    if (fstat(*file, &info) != 0) return HostError("fstat");
+    host->inodes_.push_back(info.st_ino);
+  }
+  void* const shared = mmap(nullptr, sizeof(Channel), PROT_READ | PROT_WRITE,
+                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) return HostError("memory");
+  host->channel_ = static_cast<Channel*>(shared);
+  absl::Status status = host->Start();
+  if (!status.ok()) return status;
+  return host;
+}
+
+SerialHost::~SerialHost() {
+  Stop();
+  if (channel_ != nullptr) munmap(channel_, sizeof(Channel));
+  for (const int file : files_) close(file);
+}
+
+absl::Status SerialHost::Start() {
+  int commands[2], answers[2];
+  if (pipe2(commands, O_CLOEXEC) != 0) return HostError("pipe");
+  if (pipe2(answers, O_CLOEXEC) != 0) {
+    close(commands[0]);
+    close(commands[1]);
+    return HostError("pipe");
+  }
+  child_ = fork();
+  if (child_ == 0) {
+    close(commands[1]);
+    close(answers[0]);
+    host_agent::Main(channel_, files_.data(), commands[0], answers[1]);
+  }
+  close(commands[0]);
+  close(answers[1]);
+  to_child_ = commands[1];
+  from_child_ = answers[0];
+  if (child_ < 0) return HostError("fork");
+  char byte;
+  if (read(from_child_, &byte, 1) != 1) {
+    Stop();
+    return absl::FailedPreconditionError("host: the process did not start");
+  }
+  if (channel_->failed) {
+    Stop();
+    return absl::FailedPreconditionError(
+        absl::StrCat("host: ", channel_->complaint));
+  }
+  return absl::OkStatus();
+}
+
+void SerialHost::Stop() {
+  if (to_child_ >= 0) close(to_child_);
+  if (from_child_ >= 0) close(from_child_);
+  to_child_ = from_child_ = -1;
+  if (child_ > 0) {
+    kill(child_, SIGKILL);
+    while (waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  child_ = -1;
+}
+
+absl::Status SerialHost::ParseStep(uint32_t index, SerialStep* step) const {
+  const host_agent::StepRecord& record = channel_->steps[index];
+  const uint64_t ceiling = channel_->ceiling;
+  step->skipped = record.skipped != 0;
+  step->value = record.value;
+  if (step->op->kind == OpKind::kMmap && record.value > 0) {
+    step->value = static_cast<int64_t>(ceiling) - record.value;
+  }
+  step->sig = record.sig;
+  step->si_code = record.si_code;
+  step->loaded = record.loaded;
+  if (record.sig != 0) step->fault_below = ceiling - record.fault_address;
+  std::vector<MapsText> lines;
+  absl::Status status =
+      ParseMaps(absl::string_view(channel_->maps + record.maps_begin,
+                                  record.maps_end - record.maps_begin),
+                &lines);
+  for (const MapsText& line : lines) {
+    MapLine out;
+    out.start = ceiling - line.start;
+    out.end = ceiling - line.end;
+    out.permissions = std::string(line.permissions);
+    out.offset = line.offset;
+    for (size_t i = 0; i < inodes_.size() && line.inode != 0; ++i) {
+      if (line.inode == inodes_[i]) out.file = static_cast<int>(i);
+    }
+    step->maps.push_back(std::move(out));
+  }
+  return status;
+}
+
+absl::Status SerialHost::DoBatch(const std::vector<const CompiledOp*>& ops,
+                                 size_t variables,
+                                 std::vector<SerialStep>* steps,
+                                 std::vector<PageSample>* samples,
+                                 std::string* died) {
+  if (ops.size() > kMaxOps || variables > host_agent::kMaxVariables) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("host: more than ", kMaxOps, " operations"));
+  }
+  if (child_ < 0) {
+    absl::Status status = Start();
+    if (!status.ok()) return status;
+  }
+  channel_->op_count = static_cast<uint32_t>(ops.size());
+  channel_->variable_count = static_cast<uint32_t>(variables);
+  for (size_t i = 0; i < ops.size(); ++i) channel_->ops[i] = *ops[i];
+  char byte = 1;
+  pollfd answer = {from_child_, POLLIN, 0};
+  const bool answered = write(to_child_, &byte, 1) == 1 &&
+                        poll(&answer, 1, kPatienceMs) == 1 &&
+                        read(from_child_, &byte, 1) == 1;
+  if (!answered) {
+    *died = "the process died or hung";
+    Stop();
+  } else if (channel_->failed) {
+    *died = channel_->complaint;
+  }
+  const uint32_t done = std::min<uint32_t>(channel_->steps_done, ops.size());
+  for (uint32_t i = 0; i < done; ++i) {
+    SerialStep step;
+    step.op = ops[i];
+    absl::Status status = ParseStep(i, &step);
+    if (!status.ok()) return status;
+    steps->push_back(std::move(step));
+  }
+  if (!answered) return absl::OkStatus();
+  for (uint32_t i = 0; i < channel_->sample_count; ++i) {
+    const host_agent::SampleRecord& record = channel_->samples[i];
+    PageSample sample;
+    sample.below = channel_->ceiling - record.address;
+    sample.sig = record.sig;
+    memcpy(sample.words, record.words, sizeof(sample.words));
+    samples->push_back(sample);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SerialRun> SerialHost::Run(const CompiledProgram& program) {
+  const size_t processes = program.processes.size();
+  // For each process: the setup, then what its tasks do.
+  std::vector<std::vector<const CompiledOp*>> batches(processes);
+  for (auto& batch : batches) {
+    for (const CompiledOp& op : program.setup) batch.push_back(&op);
+  }
+  for (const CompiledTask& task : program.tasks) {
+    for (const CompiledOp& op : task.ops) {
+      batches[static_cast<size_t>(task.process)].push_back(&op);
+    }
+  }
+  for (const auto& batch : batches) {
+    for (const CompiledOp* op : batch) {
+      if (!HostHas(op->kind)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("no host has ", OpKindName(op->kind)));
+      }
+    }
+  }
+  SerialRun run;
+  std::vector<std::vector<SerialStep>> steps(processes);
+  for (size_t i = 0; i < processes && run.died.empty(); ++i) {
+    std::vector<PageSample> samples;
+    absl::Status status = DoBatch(batches[i], program.variables.size(),
+                                  &steps[i], &samples, &run.died);
+    if (!status.ok()) return status;
+    for (SerialStep& step : steps[i]) step.process = static_cast<int>(i);
+    for (PageSample& sample : samples) {
+      if (run.pages.size() == SerialRun::kMaxSamples) break;
+      sample.process = static_cast<int>(i);
+      run.pages.push_back(sample);
+    }
+  }
+  // In the order of a serial run.
+  std::vector<size_t> next(processes, 0);
+  const auto take = [&](size_t process, size_t count) {
+    for (size_t i = 0; i < count && next[process] < steps[process].size();
+         ++i) {
+      run.steps.push_back(std::move(steps[process][next[process]++]));
+    }
+  };
+  for (size_t i = 0; i < processes; ++i) take(i, program.setup.size());
+  for (const CompiledTask& task : program.tasks) {
+    take(static_cast<size_t>(task.process), task.ops.size());
+  }
+  return run;
+}
+
+}  // namespace faultline

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// A Program done one operation after the other, on the model or on the kernel
+// of this machine, in a form in which the two can be compared.
+//
+// Order: the setup, in each process; then the tasks, each to its end, in the
+// order of the program.  A signal is caught and the task goes on with its next
+// operation: a program is not over where the first access went wrong.
+//
+// Addresses mean nothing across kernels, distances do.  Both sides give out
+// addresses from the top down, from an empty address space; the `ceiling` is
+// the end of the first mapping they would make.  An address is told as how
+// many bytes below the ceiling it lies.  An operation that would reach
+// outside the kWindowBytes below the ceiling is skipped on both sides: on the
+// host it could hit what the process itself lives in.
+
+#ifndef FAULTLINE_SIM_CONFORMANCE_SERIAL_H_
+#define FAULTLINE_SIM_CONFORMANCE_SERIAL_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "sim/compiled_program.h"
+
+namespace faultline {
+
+inline constexpr uint64_t kWindowBytes = uint64_t{1} << 30;
+
+// One line of /proc/PID/maps inside the window.
+struct MapLine {
+  // Bytes below the ceiling: start > end.
+  uint64_t start = 0, end = 0;
+  std::string permissions;  // "rw-p"
+  int file = -1;            // index of the program's file, or anonymous
+  uint64_t offset = 0;      // in the file, bytes
+
+  friend bool operator==(const MapLine& a, const MapLine& b) {
+    return a.start == b.start && a.end == b.end &&
+           a.permissions == b.permissions && a.file == b.file &&
+           a.offset == b.offset;
+  }
+};
+
+// "[-0x6000, -0x4000) rw-p f + 0x2000".
+std::string FormatMapLine(const MapLine& line,
+                          const std::vector<std::string>& files);
+
+struct SerialStep {
+  const CompiledOp* op = nullptr;
+  int process = 0;
+  bool skipped = false;
+  // As OpResult has it, but addresses are bytes below the ceiling: what mmap
+  // returned, where an access faulted (0 where it did not).
+  int64_t value = 0;
+  int32_t sig = 0, si_code = 0;
+  uint64_t fault_below = 0;
+  uint64_t loaded = 0;        // of a load; of a read the hash of its bytes
+  std::vector<MapLine> maps;  // of the process, after it
+
+  friend bool operator==(const SerialStep& a, const SerialStep& b) {
+    return SameResult(a, b) && a.maps == b.maps;
+  }
+  static bool SameResult(const SerialStep& a, const SerialStep& b) {
+    return a.skipped == b.skipped && a.value == b.value && a.sig == b.sig &&
+           a.si_code == b.si_code && a.fault_below == b.fault_below &&
+           a.loaded == b.loaded;
+  }
+};
+
+// What a page of the window held at the end: 8 bytes at each of
+// kSampleOffsets, or the signal that reading them gave.
+inline constexpr uint32_t kSampleOffsets[] = {0, 8, 2048, 4088};
+struct PageSample {
+  int process = 0;
+  uint64_t below = 0;  // of the page's first byte
+  uint64_t words[4] = {};
+  int32_t sig = 0;
+
+  friend bool operator==(const PageSample& a, const PageSample& b) {
+    return a.process == b.process && a.below == b.below && a.sig == b.sig &&
+           a.words[0] == b.words[0] && a.words[1] == b.words[1] &&
+           a.words[2] == b.words[2] && a.words[3] == b.words[3];
+  }
+};
+
+struct SerialRun {
+  std::vector<SerialStep> steps;
+  std::vector<PageSample> pages;  // readable ones, the first kMaxSamples
+  // Not empty: it ended early with the last of `steps`; why.
+  std::string died;
+
+  static constexpr size_t kMaxSamples = 1024;
+};
+
+// Of `kind`, what a host has: a system call or an access by user code.
+// The others are of the model alone (uml_load, kvm_pfn, ...), or cannot be
+// done to a process from within (kill) or without running foreign bytes
+// (exec_fetch).
+bool HostHas(OpKind kind);
+
+// True iff everything `op` may touch lies in the window below `ceiling`, or it
+// cannot succeed.  `variables` of the process.
+bool InWindow(const CompiledOp& op, const uint64_t* variables,
+              uint64_t ceiling);
+
+// The lines of the window from the text of /proc/PID/maps.  `file_of` gives
+// the file's index by its inode number or its path; kDataLoss: no such text.
+struct MapsText {
+  uint64_t start, end, offset, inode;
+  absl::string_view permissions, path;
+};
+absl::Status ParseMaps(absl::string_view text, std::vector<MapsText>* lines);
+
+// A hash of bytes read(2) gave, the same on all sides.
+uint64_t HashBytes(const void* data, uint64_t bytes);
+
+}  // namespace faultline
+
+#endif  // FAULTLINE_SIM_CONFORMANCE_SERIAL_H_
