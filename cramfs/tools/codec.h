@@ -21,7 +21,7 @@ inline constexpr uint32_t kMaxFileSize = (1u << CRAMFS_SIZE_WIDTH) - 1;
 inline constexpr uint32_t kMaxDataOffset = 1u << (CRAMFS_OFFSET_WIDTH + 2);
 inline constexpr uint32_t kMaxNameLength = CRAMFS_MAXPATHLEN;
 
-// Deeper trees are neither written nor read.
+// Deeper trees are not written; kMaxReadDepth (reader.h) is what is read.
 inline constexpr int kMaxDepth = 256;
 // Nor are longer paths, in bytes from the image's root.
 inline constexpr uint32_t kMaxPathLength = 4095;

@@ -8,37 +8,27 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "cramfs/tools/file_reader.h"
 #include "cramfs/tools/reader_internal.h"
+#include "cramfs/tools/tree_walker.h"
 
 namespace faultline::cramfs {
 
 using internal::BlockCount;
 using internal::Damaged;
-using internal::MeetsAny;
+using internal::kMaxStoredBlock;
 
 namespace {
 
 // What a kernel takes when the superblock has no valid size.
 constexpr uint32_t kSizeWithoutFsid = 1u << 28;
-// The longest stored block that any kernel reads.
-constexpr uint32_t kMaxStoredBlock = 2 * kBlockSize;
 
 bool Overlap(uint64_t begin1, uint64_t end1, uint64_t begin2, uint64_t end2) {
   return begin1 < end2 && begin2 < end1;
-}
-
-// Why `name` is no file name, or nullptr.
-const char* NameProblem(absl::string_view name) {
-  if (name.empty()) return "an empty name";
-  if (name.find('\0') != name.npos) return "a NUL inside a name";
-  if (name.find('/') != name.npos) return "a '/' in a name";
-  if (name == "." || name == "..") return "a name that stands for a directory";
-  return nullptr;
 }
 
 }  // namespace
@@ -88,7 +78,10 @@ absl::StatusOr<ImageReader> ImageReader::Open(absl::Span<const uint8_t> image) {
                   sizeof(cramfs_super::signature)) == 0;
   const char* name =
       reinterpret_cast<const char*>(at + offsetof(cramfs_super, name));
-  super.name.assign(name, strnlen(name, sizeof(cramfs_super::name)));
+  const absl::string_view field(name, sizeof(cramfs_super::name));
+  super.name = std::string(field.substr(0, field.find('\0')));
+  super.name_clean = field.find_last_not_of('\0') + 1 == super.name.size();
+  super.future = codec.Get32(at + offsetof(cramfs_super, future));
   super.root = codec.GetInode(at + offsetof(cramfs_super, root));
 
   const uint32_t unknown = super.flags & ~CRAMFS_SUPPORTED_FLAGS;
@@ -124,7 +117,7 @@ absl::StatusOr<ImageReader> ImageReader::Open(absl::Span<const uint8_t> image) {
         absl::StrCat("/: directory expected after the superblock, not at ",
                      root_offset, ", at image offset ", root_at));
   }
-  ImageReader reader(image.first(size), std::move(super));
+  ImageReader reader(image.first(size), image.size() - size, std::move(super));
   absl::Status status = reader.CheckInode(reader.root());
   if (!status.ok()) return status;
   return reader;
@@ -206,74 +199,42 @@ absl::Status ImageReader::CheckInode(const Node& node) const {
   }
 }
 
-absl::Status ImageReader::Scan(const Node& directory, const NodeFunction& visit,
-                               const ErrorFunction& report) const {
+absl::Status ImageReader::ForEachEntry(
+    const Node& directory,
+    const std::function<absl::Status(const Node&)>& visit,
+    const std::function<bool(const absl::Status&)>& on_error) const {
   if (!directory.is_directory()) {
     return absl::FailedPreconditionError(
         absl::StrCat(directory.path, ": not a directory"));
   }
-  absl::Status status = CheckInode(directory);
-  if (!status.ok()) return report(status);
-  const bool sorted = (superblock_.flags & CRAMFS_FLAG_SORTED_DIRS) != 0;
-  std::set<absl::string_view> names;
-  absl::string_view previous;
-  uint64_t at = directory.inode.offset;
-  const uint64_t end = at + directory.inode.size;
-  while (at < end) {
-    if (end - at < kInodeSize) {
-      return report(Damaged(directory, "last entry cut", at));
+  TreeWalker walker(*this, directory);
+  for (;;) {
+    switch (walker.Next()) {
+      case TreeWalker::Step::kNode: {
+        if (walker.depth() == 0) break;
+        if (walker.node().is_directory()) walker.SkipEntries();
+        absl::Status status = visit(walker.node());
+        if (!status.ok()) return status;
+        break;
+      }
+      case TreeWalker::Step::kError:
+        if (!on_error || !on_error(walker.error())) return walker.error();
+        break;
+      case TreeWalker::Step::kLeave:
+        break;
+      case TreeWalker::Step::kEnd:
+        return absl::OkStatus();
     }
-    Node node;
-    node.inode = codec_.GetInode(&image_[at]);
-    node.inode_position = static_cast<uint32_t>(at);
-    if (end - at - kInodeSize < node.inode.name_length) {
-      return report(Damaged(directory, "name beyond the directory's end", at));
-    }
-    absl::string_view name(
-        reinterpret_cast<const char*>(image_.data() + at + kInodeSize),
-        node.inode.name_length);
-    name = name.substr(0, name.find_last_not_of('\0') + 1);
-    at += kInodeSize + node.inode.name_length;
-
-    const char* problem = NameProblem(name);
-    if (problem == nullptr &&
-        directory.path.size() + 1 + name.size() > kMaxPathLength) {
-      problem = "a path too long";
-    }
-    if (problem == nullptr && !names.insert(name).second) {
-      problem = "a name given twice";
-    }
-    const bool usable = problem == nullptr;
-    // Lookups stop early in a sorted directory, so this entry may be hidden
-    // from them; but it can be read.
-    if (usable && sorted && name < previous) {
-      problem = "a name out of the order the superblock promises";
-    }
-    if (problem != nullptr) {
-      status = report(Damaged(directory, problem, node.inode_position));
-      if (!status.ok()) return status;
-    }
-    if (!usable) continue;
-    previous = name;
-    node.path =
-        absl::StrCat(directory.path == "/" ? "" : directory.path, "/", name);
-    status = CheckInode(node);
-    status = status.ok() ? visit(node) : report(status);
-    if (!status.ok()) return status;
   }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Node>> ImageReader::List(
     const Node& directory) const {
   std::vector<Node> entries;
-  absl::Status status = Scan(
-      directory,
-      [&entries](const Node& node) {
-        entries.push_back(node);
-        return absl::OkStatus();
-      },
-      [](const absl::Status& error) { return error; });
+  absl::Status status = ForEachEntry(directory, [&entries](const Node& node) {
+    entries.push_back(node);
+    return absl::OkStatus();
+  });
   if (!status.ok()) return status;
   return entries;
 }
@@ -287,15 +248,12 @@ absl::StatusOr<Node> ImageReader::Lookup(absl::string_view path) const {
     }
     Node found;
     bool match = false;
-    absl::Status status = Scan(
-        node,
-        [&](const Node& entry) {
-          if (match || entry.name() != part) return absl::OkStatus();
-          found = entry;
-          match = true;
-          return absl::OkStatus();
-        },
-        [](const absl::Status& error) { return error; });
+    absl::Status status = ForEachEntry(node, [&](const Node& entry) {
+      if (match || entry.name() != part) return absl::OkStatus();
+      found = entry;
+      match = true;
+      return absl::OkStatus();
+    });
     if (!status.ok()) return status;
     if (!match) {
       return absl::NotFoundError(absl::StrCat(path, ": no such file"));
@@ -345,6 +303,22 @@ absl::StatusOr<BlockInfo> ImageReader::DirectBlock(const Node& node,
 
 absl::StatusOr<std::vector<BlockInfo>> ImageReader::BlockMap(
     const Node& node) const {
+  std::vector<BlockInfo> map;
+  absl::Status status = BlockMap(node, &map);
+  if (!status.ok()) return status;
+  return map;
+}
+
+absl::Status ImageReader::BlockMap(const Node& node,
+                                   std::vector<BlockInfo>* map) const {
+  map->clear();
+  absl::Status status = DecodeBlocks(node, map);
+  if (!status.ok()) map->clear();
+  return status;
+}
+
+absl::Status ImageReader::DecodeBlocks(const Node& node,
+                                       std::vector<BlockInfo>* map) const {
   if (!node.is_regular() && !node.is_symlink()) {
     return absl::FailedPreconditionError(
         absl::StrCat(node.path, ": neither a file nor a symbolic link"));
@@ -356,8 +330,7 @@ absl::StatusOr<std::vector<BlockInfo>> ImageReader::BlockMap(
   const uint64_t table_end = table + uint64_t{4} * count;
   const bool extended =
       (superblock_.flags & CRAMFS_FLAG_EXT_BLOCK_POINTERS) != 0;
-  std::vector<BlockInfo> map;
-  map.reserve(count);
+  map->reserve(count);
   uint64_t start = table_end;  // of a classic block
   for (uint32_t i = 0; i < count; ++i) {
     const uint64_t at = table + uint64_t{4} * i;
@@ -407,86 +380,28 @@ absl::StatusOr<std::vector<BlockInfo>> ImageReader::BlockMap(
                 table_end)) {
       return Damaged(node, "block inside the file's own pointers", at);
     }
-    map.push_back(block);
+    map->push_back(block);
   }
-  return map;
-}
-
-absl::StatusOr<std::vector<uint8_t>> ImageReader::Inflate(
-    const Node& node, const BlockInfo& block, uint32_t* used) const {
-  z_stream stream = {};
-  // zlib's interface is older than const.
-  stream.next_in = const_cast<Bytef*>(&image_[block.offset]);
-  stream.avail_in = block.length;
-  if (inflateInit(&stream) != Z_OK) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(node.path, ": no memory to inflate"));
-  }
-  // One byte more than wanted tells a stream that is too long from one that
-  // fits.
-  std::vector<uint8_t> out(block.size + 1);
-  stream.next_out = out.data();
-  stream.avail_out = static_cast<uInt>(out.size());
-  const int result = inflate(&stream, Z_FINISH);
-  const uint64_t produced = out.size() - stream.avail_out;
-  if (used != nullptr) *used = block.length - stream.avail_in;
-  const std::string message = stream.msg == nullptr ? "" : stream.msg;
-  inflateEnd(&stream);
-  if (produced > block.size) {
-    return Damaged(node, "stream inflates to more than its block",
-                   block.offset);
-  }
-  if (result == Z_BUF_ERROR || result == Z_OK) {
-    return Damaged(node, "stream is cut", block.offset);
-  }
-  if (result != Z_STREAM_END) {
-    return Damaged(node, absl::StrCat("not a zlib stream: ", message),
-                   block.offset);
-  }
-  if (produced < block.size) {
-    return Damaged(
-        node,
-        absl::StrCat("stream inflates to ", produced, " bytes of ", block.size),
-        block.offset);
-  }
-  out.resize(block.size);
-  return out;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<uint8_t>> ImageReader::ReadBlock(
     const Node& node, const BlockInfo& block) const {
-  // A BlockInfo is plain data of the caller's.
-  if (block.size > kBlockSize || block.length > kMaxStoredBlock ||
-      uint64_t{block.offset} + block.length > image_.size() ||
-      (block.kind == BlockInfo::Kind::kRaw && block.length != block.size) ||
-      (block.kind == BlockInfo::Kind::kCompressed && block.length == 0)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(node.path, ": not a block of this image"));
-  }
-  switch (block.kind) {
-    case BlockInfo::Kind::kHole:
-      return std::vector<uint8_t>(block.size);
-    case BlockInfo::Kind::kRaw: {
-      const auto bytes = image_.subspan(block.offset, block.length);
-      return std::vector<uint8_t>(bytes.begin(), bytes.end());
-    }
-    case BlockInfo::Kind::kCompressed:
-      return Inflate(node, block, nullptr);
-  }
-  return absl::InternalError("impossible block kind");
+  std::vector<uint8_t> data(std::min(block.size, kBlockSize));
+  absl::Status status =
+      FileReader(*this).ReadBlock(node, block, absl::MakeSpan(data));
+  if (!status.ok()) return status;
+  return data;
 }
 
 absl::StatusOr<std::vector<uint8_t>> ImageReader::ReadFile(
     const Node& node) const {
-  absl::StatusOr<std::vector<BlockInfo>> map = BlockMap(node);
-  if (!map.ok()) return map.status();
-  std::vector<uint8_t> data;
-  data.reserve(node.inode.size);
-  for (const BlockInfo& block : *map) {
-    absl::StatusOr<std::vector<uint8_t>> bytes = ReadBlock(node, block);
-    if (!bytes.ok()) return bytes.status();
-    data.insert(data.end(), bytes->begin(), bytes->end());
-  }
+  FileReader file(*this);
+  absl::Status status = file.Open(node);
+  if (!status.ok()) return status;
+  std::vector<uint8_t> data(file.size());
+  status = file.Read(absl::MakeSpan(data));
+  if (!status.ok()) return status;
   return data;
 }
 
@@ -495,54 +410,32 @@ absl::StatusOr<std::string> ImageReader::ReadLink(const Node& node) const {
     return absl::FailedPreconditionError(
         absl::StrCat(node.path, ": not a symbolic link"));
   }
-  absl::StatusOr<std::vector<uint8_t>> data = ReadFile(node);
-  if (!data.ok()) return data.status();
-  if (std::find(data->begin(), data->end(), 0) != data->end()) {
-    return Damaged(node, "NUL inside a symbolic link", node.inode.offset);
-  }
-  return std::string(data->begin(), data->end());
-}
-
-absl::Status ImageReader::WalkDirectory(
-    const Node& directory, int depth, const NodeFunction& visit,
-    const ErrorFunction& report, std::map<uint32_t, uint32_t>* visited) const {
-  if (depth > kMaxDepth) {
-    return report(Damaged(directory,
-                          absl::StrCat("more than ", kMaxDepth, " levels"),
-                          directory.inode_position));
-  }
-  const Inode& inode = directory.inode;
-  if (inode.size > 0) {
-    if (MeetsAny(*visited, inode.offset, uint64_t{inode.offset} + inode.size)) {
-      return report(Damaged(directory,
-                            "directory inside another or given twice",
-                            directory.inode_position));
-    }
-    visited->emplace(inode.offset, inode.offset + inode.size);
-  }
-  return Scan(
-      directory,
-      [&](const Node& node) {
-        absl::Status status = visit(node);
-        if (!status.ok() || !node.is_directory()) return status;
-        return WalkDirectory(node, depth + 1, visit, report, visited);
-      },
-      report);
+  FileReader file(*this);
+  absl::Status status = file.Open(node);
+  if (!status.ok()) return status;
+  return file.ReadLink();
 }
 
 absl::Status ImageReader::Walk(
     const std::function<absl::Status(const Node&)>& visit,
     const std::function<bool(const absl::Status&)>& on_error) const {
-  const Node top = root();
-  absl::Status status = visit(top);
-  if (!status.ok()) return status;
-  std::map<uint32_t, uint32_t> visited;
-  return WalkDirectory(
-      top, 0, visit,
-      [&on_error](const absl::Status& error) {
-        return on_error && on_error(error) ? absl::OkStatus() : error;
-      },
-      &visited);
+  TreeWalker walker(*this, root());
+  for (;;) {
+    switch (walker.Next()) {
+      case TreeWalker::Step::kNode: {
+        absl::Status status = visit(walker.node());
+        if (!status.ok()) return status;
+        break;
+      }
+      case TreeWalker::Step::kError:
+        if (!on_error || !on_error(walker.error())) return walker.error();
+        break;
+      case TreeWalker::Step::kLeave:
+        break;
+      case TreeWalker::Step::kEnd:
+        return absl::OkStatus();
+    }
+  }
 }
 
 }  // namespace faultline::cramfs

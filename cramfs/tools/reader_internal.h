@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// What the two halves of ImageReader share: reader.cc and check.cc.
+// What the parts of the reader share.
 
 #ifndef FAULTLINE_CRAMFS_TOOLS_READER_INTERNAL_H_
 #define FAULTLINE_CRAMFS_TOOLS_READER_INTERNAL_H_
@@ -16,6 +16,9 @@
 #include "cramfs/tools/reader.h"
 
 namespace faultline::cramfs::internal {
+
+// The longest stored block that any kernel reads, in bytes.
+inline constexpr uint32_t kMaxStoredBlock = 2 * kBlockSize;
 
 inline absl::Status Damaged(const Node& node, absl::string_view what,
                             uint64_t image_offset) {
