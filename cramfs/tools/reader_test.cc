@@ -11,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "cramfs/tools/file_reader.h"
 #include "cramfs/tools/test_util.h"
 #include "cramfs/tools/writer.h"
 #include "gtest/gtest.h"
@@ -329,6 +330,54 @@ const Corruption kCorruptions[] = {
        v->SetPointer("/d", 2, kDirectRaw | (v->node("/a").inode.offset >> 2));
      },
      "/d: block inside a directory"},
+    // Overlaps.
+    {"BlockInsideOthersStream",
+     [](Victim* v) {
+       const uint32_t at = (v->block("/n", 0).offset + 100) & ~3u;
+       v->SetPointer("/d", 0, kDirectRaw | (at >> 2));
+     },
+     "/d: block shares bytes with a block of /n"},
+    {"BlockInsideOthersPointers",
+     [](Victim* v) {
+       v->SetPointer("/d", 2, kDirectRaw | (v->node("/n").inode.offset >> 2));
+     },
+     "/d: block inside the pointers of /n"},
+    {"BlocksOfOneFileShareBytes",
+     [](Victim* v) { v->SetPointer("/d", 1, v->block("/d", 0).pointer + 1); },
+     "/d: block shares bytes with a block of /d"},
+    {"SameBlockForOtherSize",
+     [](Victim* v) { v->SetPointer("/d", 2, v->block("/d", 0).pointer); },
+     "/d: block shares bytes with a block of /d"},
+    {"StreamAlsoTakenAsRaw",
+     [](Victim* v) {
+       v->SetPointer("/d", 0,
+                     kDirectRaw | ((v->block("/m", 0).offset - 2) >> 2));
+     },
+     "block shares bytes with a block of"},
+    {"LinkIsHole",
+     [](Victim* v) { v->SetPointer("/l", 0, v->block("/l", 0).offset); },
+     "/l: NUL inside a symbolic link"},
+    {"RawLinkWithNul",
+     [](Victim* v) {
+       v->ChangeInode("/small", [](Inode* i) {
+         i->mode = S_IFLNK | 0777;
+         i->size = 3;
+       });
+       const BlockInfo block = v->block("/small", 0);
+       v->SetPointer("/small", 0,
+                     (block.offset + 3) | CRAMFS_BLK_FLAG_UNCOMPRESSED);
+       v->bytes[block.offset + 1] = 0;
+     },
+     "/small: NUL inside a symbolic link"},
+    // A link may share a block with a file, which may have NULs.
+    {"LinkSharesBlockWithNul",
+     [](Victim* v) {
+       const uint32_t at = v->block("/d", 2).offset;
+       v->ChangeInode("/l", [](Inode* i) { i->size = 100; });
+       v->SetPointer("/l", 0, kDirectRaw | (at >> 2));
+       v->bytes[at + 50] = 0;
+     },
+     "/l: NUL inside a symbolic link"},
     // Streams.
     {"StreamGarbage",
      [](Victim* v) { v->bytes[v->block("/n", 0).offset] ^= 0xff; },
@@ -440,6 +489,229 @@ TEST(ReaderTest, JunkAfterStreamIsWarning) {
   EXPECT_TRUE(report.ok());
   ASSERT_EQ(report.warnings.size(), 1u);
   EXPECT_TRUE(absl::StrContains(report.warnings[0], "bytes after a stream"));
+}
+
+struct Oddity {
+  const char* name;
+  std::function<void(Victim*)> change;
+  const char* warning;  // part of the first warning
+};
+
+const Oddity kOddities[] = {
+    {"OldFormat", [](Victim* v) { v->SetSuper(8, v->GetSuper(8) & ~1u); },
+     "superblock: old format"},
+    {"Signature", [](Victim* v) { v->bytes[16] ^= 1; },
+     "superblock: unusual signature"},
+    {"Future", [](Victim* v) { v->SetSuper(12, 7); },
+     "superblock: future field is 7"},
+    {"CompatibleFlag", [](Victim* v) { v->SetSuper(8, v->GetSuper(8) | 0x84); },
+     "superblock: compatible flags 0x84 are unknown"},
+    {"ReservedFlag", [](Victim* v) { v->SetSuper(8, v->GetSuper(8) | 0x200); },
+     "superblock: reserved flag 0x200"},
+    {"BytesAfterName", [](Victim* v) { v->bytes[48 + 15] = 'x'; },
+     "superblock: bytes after the name"},
+    {"NameLengthOfRoot",
+     [](Victim* v) {
+       v->ChangeInode("/", [](Inode* i) { i->name_length = 4; });
+     },
+     "superblock: the root inode has a name length"},
+    {"BytesAfterImage", [](Victim* v) { v->bytes.resize(v->bytes.size() + 5); },
+     "image: 5 bytes after its end"},
+    {"FilesCounted", [](Victim* v) { v->SetSuper(44, v->GetSuper(44) + 1); },
+     "superblock: counts 13 files, there are 12"},
+    {"TooManyBlocksCounted",
+     [](Victim* v) { v->SetSuper(40, v->GetSuper(40) + 1); },
+     "superblock: counts 15 blocks, there are 14"},
+    {"TooFewBlocksCounted", [](Victim* v) { v->SetSuper(40, 0); },
+     "superblock: counts 0 blocks"},
+    {"BytesOfNobody",
+     [](Victim* v) {
+       v->SetSuper(4, static_cast<uint32_t>(v->bytes.size() + 100));
+       v->bytes.resize(v->bytes.size() + 100);
+       v->bytes[v->bytes.size() - 10] = 1;
+       v->bytes[v->bytes.size() - 1] = 1;
+     },
+     "image: 10 bytes in 1 places belong to nothing"},
+    {"NamePaddedTwice", [](Victim* v) { v->SetName("/small", "s"); },
+     "/s: name padded with more NULs"},
+    {"EmptyDirectoryWithOffset",
+     [](Victim* v) { v->ChangeInode("/a/b", [](Inode* i) { i->size = 0; }); },
+     "/a/b: empty directory with an offset"},
+    {"DeviceNumberOf17Bits",
+     [](Victim* v) {
+       v->ChangeInode("/t", [](Inode* i) { i->size = 0x10401; });
+     },
+     "/t: device number of more than 16 bits"},
+    {"HolesNotAnnounced",
+     [](Victim* v) {
+       v->SetPointer("/small", 0, v->block("/small", 0).offset);
+     },
+     "/small: holes"},
+};
+
+class OddityTest
+    : public ::testing::TestWithParam<std::tuple<size_t, ByteOrder>> {};
+
+TEST_P(OddityTest, IsWarningAndNoError) {
+  const Oddity& oddity = kOddities[std::get<0>(GetParam())];
+  Victim victim(std::get<1>(GetParam()));
+  EXPECT_EQ(ImageReader::Open(victim.bytes)->Check(10).warnings,
+            std::vector<std::string>());
+  oddity.change(&victim);
+  FixCrc(&victim.bytes);
+  const CheckReport report = ImageReader::Open(victim.bytes)->Check(10);
+  EXPECT_TRUE(report.ok()) << report.errors.front();
+  ASSERT_FALSE(report.warnings.empty());
+  EXPECT_TRUE(absl::StrContains(report.warnings[0], oddity.warning))
+      << report.warnings[0] << "\nexpected: " << oddity.warning;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, OddityTest,
+    ::testing::Combine(::testing::Range<size_t>(0, std::size(kOddities)),
+                       ::testing::Values(ByteOrder::kLittle, ByteOrder::kBig)),
+    [](const auto& info) {
+      return absl::StrCat(
+          kOddities[std::get<0>(info.param)].name,
+          std::get<1>(info.param) == ByteOrder::kBig ? "Big" : "Little");
+    });
+
+TEST(ReaderTest, WrongCrcIsError) {
+  Victim victim(ByteOrder::kLittle);
+  victim.bytes[12] = 7;
+  const absl::Status error = FirstError(victim.bytes);
+  EXPECT_TRUE(absl::StartsWith(error.message(), "CRC is ")) << error;
+}
+
+// Two pointers to one stored block, as tools write them that merge blocks.
+TEST(ReaderTest, SharedDirectBlocksAreSound) {
+  Victim victim(ByteOrder::kLittle);
+  victim.SetPointer("/d", 1, victim.block("/d", 0).pointer);
+  victim.SetPointer("/m", 2, victim.block("/d", 0).pointer);
+  FixCrc(&victim.bytes);
+  const auto reader = ImageReader::Open(victim.bytes);
+  const CheckReport report = reader->Check(10);
+  EXPECT_TRUE(report.ok()) << report.errors.front();
+  for (const std::string& warning : report.warnings) {
+    EXPECT_TRUE(absl::StrContains(warning, "belong to nothing")) << warning;
+  }
+  const auto d = reader->ReadFile(victim.node("/d")).value();
+  const auto m = reader->ReadFile(victim.node("/m")).value();
+  EXPECT_TRUE(std::equal(d.begin(), d.begin() + kPage, m.begin() + 2 * kPage));
+}
+
+// Files whose every pointer leads to the same stream, and entries whose
+// pointers overlap: what is inflated and decoded is still bounded by the
+// image's size.
+TEST(ReaderTest, SharingMultipliesNoWork) {
+  const Codec codec(ByteOrder::kLittle);
+  constexpr uint32_t kFiles = 500;
+  constexpr uint32_t kSize = 4096 * kPage - kPage;
+  const std::vector<uint8_t> stream = Deflate(std::vector<uint8_t>(kPage, 1));
+  for (const bool overlapping : {false, true}) {
+    const uint32_t tables = kSuperblockSize + kFiles * (kInodeSize + 4);
+    const uint32_t step = overlapping ? 4 : kSize / kPage * 4;
+    const uint32_t data = tables + kSize / kPage * 4 + (kFiles - 1) * step;
+    const uint32_t end = data + 2 + static_cast<uint32_t>(stream.size());
+    std::vector<uint8_t> image = MustBuild(Entry::Directory("")).bytes;
+    image.resize(end);
+    Inode root;
+    root.mode = S_IFDIR | 0755;
+    root.offset = kSuperblockSize;
+    root.size = tables - kSuperblockSize;
+    codec.PutInode(&image[64], root);
+    for (uint32_t i = 0; i < kFiles; ++i) {
+      Inode file;
+      file.mode = S_IFREG | 0644;
+      file.size = kSize;
+      file.offset = tables + i * step;
+      file.name_length = 4;
+      const uint32_t at = kSuperblockSize + i * (kInodeSize + 4);
+      codec.PutInode(&image[at], file);
+      const std::string name = absl::StrCat(1000 + i);
+      std::copy(name.begin(), name.end(), image.begin() + at + kInodeSize);
+    }
+    ASSERT_EQ(data % 4, 0u);
+    for (uint32_t at = tables; at < data; at += 4) {
+      codec.Put32(&image[at], CRAMFS_BLK_FLAG_DIRECT_PTR | data >> 2);
+    }
+    codec.Put16(&image[data], static_cast<uint16_t>(stream.size()));
+    std::copy(stream.begin(), stream.end(), image.begin() + data + 2);
+    codec.Put32(&image[4], end);
+    codec.Put32(&image[8],
+                codec.Get32(&image[8]) | CRAMFS_FLAG_EXT_BLOCK_POINTERS);
+    codec.Put32(&image[40], 1);
+    codec.Put32(&image[44], kFiles + 1);
+    FixCrc(&image);
+    const CheckReport report = ImageReader::Open(image)->Check(kFiles);
+    EXPECT_EQ(report.errors.size(), overlapping ? kFiles - 1 : 0u);
+    EXPECT_EQ(report.blocks, 1u);
+    EXPECT_EQ(report.data_bytes, uint64_t{kSize} * (overlapping ? 1 : kFiles));
+    EXPECT_EQ(report.warnings, std::vector<std::string>());
+  }
+}
+
+TEST(ReaderTest, CheckReportsProgressAndCancels) {
+  const Victim victim(ByteOrder::kLittle);
+  const auto reader = ImageReader::Open(victim.bytes);
+  CheckOptions options;
+  std::vector<uint64_t> seen;
+  std::vector<std::string> paths;
+  options.progress = [&](uint64_t done, uint64_t total) {
+    EXPECT_EQ(total, victim.bytes.size());
+    seen.push_back(done);
+    return true;
+  };
+  options.visit = [&](const Node& node) { paths.push_back(node.path); };
+  EXPECT_TRUE(reader->Check(options).ok());
+  EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
+  EXPECT_EQ(seen.back(), victim.bytes.size());
+  EXPECT_EQ(paths.size(), 12u);
+  options.progress = [](uint64_t, uint64_t) { return false; };
+  const CheckReport report = reader->Check(options);
+  EXPECT_TRUE(report.cancelled);
+  EXPECT_FALSE(report.ok());
+}
+
+TEST(FileReaderTest, ReadsFilesOneAfterAnotherEvenAfterErrors) {
+  Victim victim(ByteOrder::kLittle);
+  victim.bytes[victim.block("/n", 1).offset + 500] ^= 0xff;
+  const auto reader = ImageReader::Open(victim.bytes);
+  FileReader file(*reader);
+  EXPECT_FALSE(file.Open(reader->root()).ok());
+  EXPECT_EQ(file.size(), 0u);
+  for (int round = 0; round < 2; ++round) {
+    for (const char* path : {"/a/file", "/n", "/small", "/d", "/m"}) {
+      const Node node = victim.node(path);
+      ASSERT_TRUE(file.Open(node).ok());
+      std::vector<uint8_t> data(file.size());
+      const absl::Status status = file.Read(absl::MakeSpan(data));
+      ASSERT_EQ(status.ok(), std::string(path) != "/n") << status;
+      if (status.ok()) {
+        EXPECT_EQ(data, reader->ReadFile(node).value());
+      }
+      EXPECT_FALSE(file.Read(absl::MakeSpan(data).subspan(1)).ok());
+    }
+  }
+}
+
+TEST(FileReaderTest, ReadBlockWritesNothingBehindTheBlock) {
+  const Victim victim(ByteOrder::kLittle);
+  const auto reader = ImageReader::Open(victim.bytes);
+  FileReader file(*reader);
+  ASSERT_TRUE(file.Open(victim.node("/a/file")).ok());
+  const auto whole = reader->ReadFile(victim.node("/a/file")).value();
+  for (size_t i = 0; i < file.blocks().size(); ++i) {
+    std::vector<uint8_t> data(3 * kPage, 0xee);
+    ASSERT_TRUE(file.ReadBlock(i, absl::MakeSpan(data)).ok());
+    const uint32_t size = file.blocks()[i].size;
+    EXPECT_TRUE(std::equal(data.begin(), data.begin() + size,
+                           whole.begin() + i * kPage));
+    EXPECT_EQ(std::count(data.begin() + size, data.end(), 0xee),
+              static_cast<ptrdiff_t>(data.size() - size));
+    EXPECT_FALSE(file.ReadBlock(i, absl::MakeSpan(data).first(size - 1)).ok());
+  }
+  EXPECT_FALSE(file.ReadBlock(3, {}).ok());
 }
 
 TEST(ReaderTest, OneInodeNumberForTwoModesIsWarning) {
