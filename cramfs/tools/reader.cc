@@ -125,7 +125,7 @@ absl::StatusOr<ImageReader> ImageReader::Open(absl::Span<const uint8_t> image) {
 
 Node ImageReader::root() const {
   Node node;
-  node.path = "/";
+  node.path.assign(1, '/');
   node.inode = superblock_.root;
   node.inode_position =
       superblock_.offset + static_cast<uint32_t>(offsetof(cramfs_super, root));

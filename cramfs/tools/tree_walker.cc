@@ -114,7 +114,7 @@ TreeWalker::Step TreeWalker::NextEntry() {
     // Until there is a name, what is wrong is wrong with the directory.
     const auto directory = [&] {
       node_.path.resize(level.path_size);
-      if (node_.path.empty()) node_.path = "/";
+      if (node_.path.empty()) node_.path.assign(1, '/');
       return node_;
     };
     if (!pending_) {
@@ -165,7 +165,7 @@ TreeWalker::Step TreeWalker::NextEntry() {
   node_.inode = level.inode;
   node_.inode_position = level.inode_position;
   node_.path.resize(level.path_size);
-  if (node_.path.empty()) node_.path = "/";
+  if (node_.path.empty()) node_.path.assign(1, '/');
   levels_.pop_back();
   depth_ = levels_.size();
   return Step::kLeave;

@@ -24,6 +24,10 @@ int MapsCommand(Io& io, const Args& args);
 int ListCommand(Io& io, const Args& args);
 int LitmusCommand(Io& io, const Args& args);
 
+// Tools for cramfs images: exit codes as fsck's (cramfs_image.h).
+int CramfsckCommand(Io& io, const Args& args);
+int ExtractCommand(Io& io, const Args& args);
+
 // All of it: args[0] is the command.  Never throws, never exits.
 int Run(Io& io, const Args& args);
 

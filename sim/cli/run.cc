@@ -31,6 +31,8 @@ constexpr Command kCommands[] = {
     {"list", ListCommand,
      "variants, litmus, checkers, strategies or defects that there are"},
     {"litmus", LitmusCommand, "check litmus files, or print them canonically"},
+    {"cramfsck", CramfsckCommand, "check a cramfs image, list it, extract it"},
+    {"extract", ExtractCommand, "extract a cramfs image, or a part of it"},
 };
 
 std::string Usage() {
@@ -44,7 +46,8 @@ std::string Usage() {
   absl::StrAppend(&text,
                   "\n'faultline COMMAND --help' says more of each.\n"
                   "exit: 0 nothing found, 1 findings, 2 wrong use or input, "
-                  "3 could not run as asked,\n      130 interrupted\n");
+                  "3 could not run as asked,\n      130 interrupted; tools for "
+                  "images have their own, as fsck's\n");
   return text;
 }
 
