@@ -6,6 +6,7 @@
  *   lock_page, unlock_page, __lock_page_or_retry
  *   filemap_fault, filemap_map_pages, filemap_page_mkwrite
  *   generic_file_read, generic_file_mmap, generic_file_readonly_mmap
+ *   read_mapping_page
  *   truncate_inode_pages_final
  *
  * Lock order:
@@ -408,8 +409,7 @@ int generic_file_readonly_mmap(struct file *file, struct vm_area_struct *vma)
 
 /* ---- read(2) ---- */
 
-/* The page, referenced and up to date, or an ERR_PTR. */
-static struct page *read_cache_page(struct file *file, pgoff_t index)
+struct page *find_or_read_page(struct file *file, pgoff_t index)
 {
 	struct address_space *mapping = file->f_mapping;
 	struct page *page;
@@ -462,6 +462,55 @@ static struct page *read_cache_page(struct file *file, pgoff_t index)
 	return (struct page *)ERR_PTR(error);
 }
 
+/* do_read_cache_page: waits for whoever reads the page, killed or not. */
+struct page *read_mapping_page(struct address_space *mapping, pgoff_t index,
+			       struct file *file)
+{
+	struct page *page;
+	int error;
+
+repeat:
+	page = find_get_page(mapping, index);
+	if (!page) {
+		page = alloc_page(GFP_KERNEL);
+		if (!page)
+			return (struct page *)ERR_PTR(-ENOMEM);
+		error = add_to_page_cache_lru(page, mapping, index, GFP_KERNEL);
+		if (unlikely(error)) {
+			put_page(page);
+			if (error == -EEXIST)
+				goto repeat;
+			return (struct page *)ERR_PTR(error);
+		}
+		goto filler;
+	}
+	if (PageUptodate(page))
+		return page;
+	(void)wait_on_page_locked(page, false);
+	if (PageUptodate(page))
+		return page;
+	lock_page(page);
+	if (!READ_ONCE(page->mapping)) {
+		unlock_page(page);
+		put_page(page);
+		goto repeat;
+	}
+	if (PageUptodate(page)) {
+		unlock_page(page);
+		return page;
+	}
+filler:
+	error = mapping->a_ops->readpage(file, page);
+	if (!error) {
+		(void)wait_on_page_locked(page, false);
+		if (PageUptodate(page))
+			return page;
+		error = -EIO;
+	}
+	put_page(page);
+	return (struct page *)ERR_PTR(error);
+}
+
 /* Bytes read, less than asked at the end of the file; or -errno if none. */
 s64 generic_file_read(struct file *file, char *to, size_t bytes, loff_t *pos)
 {
@@ -481,7 +530,7 @@ s64 generic_file_read(struct file *file, char *to, size_t bytes, loff_t *pos)
 		left = i_size_read(inode) - *pos;
 		if (left <= 0)
 			break;
-		page = read_cache_page(file, (pgoff_t)(*pos >> PAGE_SHIFT));
+		page = find_or_read_page(file, (pgoff_t)(*pos >> PAGE_SHIFT));
 		if (IS_ERR(page))
 			return done ? done : PTR_ERR(page);
 		nr = PAGE_SIZE - offset;

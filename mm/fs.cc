@@ -4,19 +4,22 @@
  *
  *   get_file, fput                 fs/file_table.c
  *   sget, deactivate_super         fs/super.c (generic_shutdown_super)
+ *   do_remount_sb                  fs/super.c
  *   iget_locked, iput              fs/inode.c
- *   filp_open                      fs/open.c, fs/namei.c
  *   generic_file_llseek            fs/read_write.c
+ *   generic_read_dir               fs/libfs.c
+ *   iterate_dir, vfs_statfs        fs/readdir.c, fs/statfs.c
  *
  * An inode stays on its super block's list, with its page cache, when its
  * last reference goes; deactivate_super evicts all.  An open file holds one
  * reference on its inode and counts in sb->s_files; a mapping holds one on
- * its file.  The path is walked with the i_mutex of the root directory held,
- * instead of each directory's in turn: so an inode that iget_locked has just
- * made is seen by nobody else before it is filled in (4.13: I_NEW).
+ * its file.  Paths are walked in namei.cc.
  *
- * Left out: a dentry cache (every open walks), symlinks, mount points, inode
- * hashing and reclaim, deferral of the last fput to the return to user mode.
+ * iterate_dir holds the directory's i_mutex, where 4.13 holds a lock that is
+ * shared between readers.
+ *
+ * Left out: inode hashing and reclaim, deferral of the last fput to the return
+ * to user mode.
  */
 #include "mm/fs.h"
 #include "mm/fault.h"
@@ -56,6 +59,7 @@ struct super_block *sget(struct machine *machine)
 	if (!sb)
 		return NULL;
 	sb->s_machine = machine;
+	sb->s_maxbytes = MAX_NON_LFS;
 	spin_lock_init_named(&sb->s_inode_lock, "sb->s_inode_lock");
 	INIT_LIST_HEAD(&sb->s_inodes);
 	spin_lock(&machine->sb_lock);
@@ -177,150 +181,6 @@ void iput(struct inode *inode)
 
 /* ---- files ---- */
 
-/*
- * The next component of *path, copied into name (NAME_MAX + 1 bytes).  Its
- * length, 0 at the end of the path, or -ENAMETOOLONG.
- */
-static int next_component(const char **path, char *name)
-{
-	const char *at = *path;
-	u32 len = 0;
-
-	while (*at == '/')
-		at++;
-	while (at[len] && at[len] != '/')
-		len++;
-	if (len > NAME_MAX)
-		return -ENAMETOOLONG;
-	memcpy(name, at, len);
-	name[len] = '\0';
-	*path = at + len;
-	return (int)len;
-}
-
-/*
- * 0 and *inode with a reference.  name is scratch.  i_mutex of the root is
- * held.
- */
-static int link_path_walk(struct super_block *sb, const char *path, char *name,
-			  struct inode **result)
-{
-	struct inode *inode = sb->s_root;
-	int error;
-
-	atomic_inc(&inode->i_count);
-	for (;;) {
-		struct inode *child = NULL;
-		struct qstr component;
-		const int len = next_component(&path, name);
-
-		error = len;
-		if (len < 0)
-			break;
-		if (len == 0) {
-			*result = inode;
-			return 0;
-		}
-		if (len == 1 && name[0] == '.')
-			continue;
-		error = -ENOTDIR;
-		if (!S_ISDIR(inode->i_mode) || !inode->i_op ||
-		    !inode->i_op->lookup)
-			break;
-		component.len = (u32)len;
-		component.name = name;
-		error = inode->i_op->lookup(inode, &component, &child);
-		if (error)
-			break;
-		iput(inode);
-		inode = child;
-	}
-	iput(inode);
-	return error;
-}
-
-/*
- * d_iname keeps the whole path if it fits (else its last component), without
- * a leading slash; d_name is the last component, as in the kernel.
- */
-static void d_set_name(struct dentry *dentry, const char *path)
-{
-	const char *last = path;
-	const char *at;
-	size_t bytes;
-
-	while (*path == '/')
-		path++;
-	last = path;
-	for (at = path; *at; at++)
-		if (at[0] == '/' && at[1] && at[1] != '/')
-			last = at + 1;
-	if ((size_t)(at - path) > NAME_MAX)
-		path = last;
-	bytes = (size_t)(at - path);
-	if (bytes > NAME_MAX)
-		bytes = NAME_MAX;
-	memcpy(dentry->d_iname, path, bytes);
-	dentry->d_iname[bytes] = '\0';
-	dentry->d_name.name = dentry->d_iname + (last - path);
-	dentry->d_name.len = (u32)strlen(dentry->d_name.name);
-}
-
-int filp_open(struct super_block *sb, const char *path, struct file **result)
-{
-	struct machine *machine = sb->s_machine;
-	struct inode *inode = NULL;
-	struct dentry *dentry;
-	struct file *file;
-	int error;
-
-	dentry = (struct dentry *)kmem_cache_zalloc(machine->dentry_cachep,
-						    GFP_KERNEL);
-	if (!dentry)
-		return -ENOMEM;
-	file =
-	    (struct file *)kmem_cache_zalloc(machine->filp_cachep, GFP_KERNEL);
-	error = -ENOMEM;
-	if (!file)
-		goto out_dentry;
-
-	mutex_lock(&sb->s_root->i_mutex);
-	error = link_path_walk(sb, path, dentry->d_iname, &inode);
-	mutex_unlock(&sb->s_root->i_mutex);
-	if (error)
-		goto out_file;
-	error = -EISDIR;
-	if (S_ISDIR(inode->i_mode))
-		goto out_inode;
-	error = -ELOOP;
-	if (S_ISLNK(inode->i_mode))
-		goto out_inode;
-	error = -ENXIO;
-	if (!S_ISREG(inode->i_mode))
-		goto out_inode;
-
-	d_set_name(dentry, path);
-	dentry->d_inode = inode;
-	atomic_set(&dentry->d_count, 1);
-	file->f_inode = inode;
-	file->f_dentry = dentry;
-	file->f_op = inode->i_fop;
-	file->f_mapping = inode->i_mapping;
-	file->f_mode = sb->s_readonly ? FMODE_READ : FMODE_READ | FMODE_WRITE;
-	atomic_long_set(&file->f_count, 1);
-	atomic_inc(&sb->s_files);
-	*result = file;
-	return 0;
-
-out_inode:
-	iput(inode);
-out_file:
-	kmem_cache_free(machine->filp_cachep, file);
-out_dentry:
-	kmem_cache_free(machine->dentry_cachep, dentry);
-	return error;
-}
-
 struct file *get_file(struct file *file)
 {
 	atomic_long_inc(&file->f_count);
@@ -343,28 +203,89 @@ void fput(struct file *file)
 	(void)atomic_dec_return(&sb->s_files);
 }
 
-/* whence: 0 from the start, 1 from the position, 2 from the end. */
+static s64 vfs_setpos(struct file *file, loff_t offset, loff_t maxsize)
+{
+	if (offset < 0 || offset > maxsize)
+		return -EINVAL;
+	if (offset != file->f_pos)
+		file->f_pos = offset;
+	return offset;
+}
+
+/* All of a file is data, with one hole behind its end. */
 s64 generic_file_llseek(struct file *file, loff_t offset, int whence)
 {
-	loff_t base;
+	const loff_t maxsize = file->f_inode->i_sb->s_maxbytes;
+	const loff_t eof = i_size_read(file->f_inode);
 
 	switch (whence) {
-	case 0:
-		base = 0;
+	case SEEK_SET:
 		break;
-	case 1:
-		base = file->f_pos;
+	case SEEK_END:
+		offset = (loff_t)((u64)offset + (u64)eof);
 		break;
-	case 2:
-		base = i_size_read(file->f_inode);
+	case SEEK_CUR:
+		if (offset == 0)
+			return file->f_pos;
+		/* Two that move on from here must not count as one. */
+		spin_lock(&file->f_lock);
+		offset = vfs_setpos(
+		    file, (loff_t)((u64)file->f_pos + (u64)offset), maxsize);
+		spin_unlock(&file->f_lock);
+		return offset;
+	case SEEK_DATA:
+		if ((u64)offset >= (u64)eof)
+			return -ENXIO;
+		break;
+	case SEEK_HOLE:
+		if ((u64)offset >= (u64)eof)
+			return -ENXIO;
+		offset = eof;
 		break;
 	default:
 		return -EINVAL;
 	}
-	if (__builtin_add_overflow(base, offset, &base) || base < 0)
-		return -EINVAL;
-	file->f_pos = base;
-	return base;
+	return vfs_setpos(file, offset, maxsize);
+}
+
+s64 generic_read_dir(struct file *file, char *to, size_t bytes, loff_t *pos)
+{
+	return -EISDIR;
+}
+
+/* Lists from the file's position on, and leaves it where ctx ended. */
+int iterate_dir(struct file *file, struct dir_context *ctx)
+{
+	struct inode *inode = file_inode(file);
+	int res;
+
+	if (!file->f_op->iterate_shared)
+		return -ENOTDIR;
+	mutex_lock(&inode->i_mutex);
+	ctx->pos = file->f_pos;
+	res = file->f_op->iterate_shared(file, ctx);
+	file->f_pos = ctx->pos;
+	mutex_unlock(&inode->i_mutex);
+	return res;
+}
+
+int vfs_statfs(struct super_block *sb, struct kstatfs *buf)
+{
+	if (!sb->s_op || !sb->s_op->statfs)
+		return -ENOSYS;
+	return sb->s_op->statfs(sb, buf);
+}
+
+int do_remount_sb(struct super_block *sb, u32 *flags)
+{
+	if (sb->s_op && sb->s_op->remount_fs) {
+		const int error = sb->s_op->remount_fs(sb, flags);
+
+		if (error)
+			return error;
+	}
+	sb->s_readonly = *flags & MS_RDONLY;
+	return 0;
 }
 
 } /* extern "C" */

@@ -33,6 +33,16 @@ struct file;
 #define FMODE_READ 1
 #define FMODE_WRITE 2
 #define NAME_MAX 255
+#define PATH_MAX 4096 /* bytes, the NUL included */
+
+#define SEEK_SET 0
+#define SEEK_CUR 1
+#define SEEK_END 2
+#define SEEK_DATA 3
+#define SEEK_HOLE 4
+/* s_maxbytes of a file system that does not say more, in bytes. */
+#define MAX_NON_LFS ((loff_t)0x7fffffff)
+#define MS_RDONLY 1
 
 struct qstr {
 	u32 len;
@@ -68,11 +78,53 @@ struct address_space {
 	kulong flags; /* AS_* */
 };
 
+/* What is due once a link's text is no longer needed. */
+struct delayed_call {
+	void (*fn)(void *arg);
+	void *arg;
+};
+static inline void do_delayed_call(struct delayed_call *call)
+{
+	if (call->fn)
+		call->fn(call->arg);
+	call->fn = NULL;
+}
+
 struct inode_operations {
 	/* 0 and *inode with a reference, or -errno. */
 	int (*lookup)(struct inode *dir, const struct qstr *name,
 		      struct inode **inode);
+	/*
+	 * Of a symbolic link: its text, NUL terminated, good until *done is
+	 * called; or an ERR_PTR, and nothing is due.
+	 */
+	const char *(*get_link)(struct inode *inode, struct delayed_call *done);
 };
+
+/* Who lists a directory: actor is called for each entry. */
+struct dir_context {
+	/*
+	 * Nonzero: no room, not taken.  name: len bytes, no NUL after them.
+	 * type: the mode's highest four bits (DT_*).
+	 */
+	int (*actor)(struct dir_context *ctx, const char *name, int len,
+		     loff_t pos, u64 ino, unsigned int type);
+	loff_t pos; /* bytes */
+};
+static inline bool dir_emit(struct dir_context *ctx, const char *name, int len,
+			    u64 ino, unsigned int type)
+{
+	return ctx->actor(ctx, name, len, ctx->pos, ino, type) == 0;
+}
+
+/* Sizes in bytes, f_blocks in units of f_bsize. */
+struct kstatfs {
+	u64 f_type, f_bsize, f_blocks, f_bfree, f_bavail, f_files, f_ffree;
+	u32 f_fsid[2];
+	u32 f_namelen;
+};
+struct pipe_inode_info;
+struct block_device;
 
 struct file_operations {
 	s64 (*llseek)(struct file *file, loff_t offset, int whence);
@@ -82,11 +134,19 @@ struct file_operations {
 	kulong (*get_unmapped_area)(struct file *file, kulong addr, kulong len,
 				    kulong pgoff, kulong flags);
 	unsigned (*mmap_capabilities)(struct file *file);
+	/* Bytes whose pages the pipe now refers to, or -errno. */
+	s64 (*splice_read)(struct file *file, loff_t *pos,
+			   struct pipe_inode_info *pipe, size_t bytes);
+	/* Entries from ctx->pos on; 0 or -errno.  The inode is locked. */
+	int (*iterate_shared)(struct file *file, struct dir_context *ctx);
 };
 
 struct super_operations {
 	void (*put_super)(struct super_block *sb);
 	void (*evict_inode)(struct inode *inode);
+	int (*statfs)(struct super_block *sb, struct kstatfs *buf);
+	/* *flags: MS_* wanted on entry, granted on return. */
+	int (*remount_fs)(struct super_block *sb, u32 *flags);
 };
 
 struct super_block {
@@ -95,6 +155,8 @@ struct super_block {
 	const struct super_operations *s_op;
 	struct inode *s_root;
 	void *s_fs_info;
+	struct block_device *s_bdev; /* NULL: no device behind it */
+	loff_t s_maxbytes;           /* largest file position */
 	bool s_readonly;
 	spinlock_t s_inode_lock;
 	struct list_head s_inodes; /* s_inode_lock */
@@ -126,7 +188,8 @@ struct file {
 	struct address_space *f_mapping;
 	atomic_long_t f_count;
 	u32 f_mode;
-	loff_t f_pos;
+	spinlock_t f_lock;
+	loff_t f_pos; /* f_lock, where it is moved relative to itself */
 	u64 f_ra_last; /* readahead: last index read, pages */
 };
 
@@ -170,8 +233,61 @@ void deactivate_super(struct super_block *sb);
  * the caller fills it in.  NULL: no memory. */
 struct inode *iget_locked(struct super_block *sb, kulong ino, bool *fresh);
 void iput(struct inode *inode);
-int filp_open(struct super_block *sb, const char *path, struct file **file);
 s64 generic_file_llseek(struct file *file, loff_t offset, int whence);
+/* read(2) of a directory: -EISDIR. */
+s64 generic_read_dir(struct file *file, char *to, size_t bytes, loff_t *pos);
+int iterate_dir(struct file *file, struct dir_context *ctx);
+int vfs_statfs(struct super_block *sb, struct kstatfs *buf);
+/* 0, also when MS_RDONLY was not wanted and stays; or -errno. */
+int do_remount_sb(struct super_block *sb, u32 *flags);
+
+/* mm/namei.cc */
+/*
+ * The inode at path, with a reference; a link in the last component is
+ * followed only if `follow`.  -ENOENT, -ENOTDIR, -ENAMETOOLONG, -ELOOP (more
+ * than 40 links), -ENOMEM, or what a lookup or a link's text failed with.
+ */
+int path_lookup(struct super_block *sb, const char *path, bool follow,
+		struct inode **inode);
+/* As above, and -ENXIO for devices, fifos and sockets. */
+int filp_open(struct super_block *sb, const char *path, struct file **file);
+/* inode_operations.get_link of links whose text is in the page cache. */
+const char *page_get_link(struct inode *inode, struct delayed_call *done);
+extern const struct inode_operations page_symlink_inode_operations;
+
+/* mm/block_dev.cc: a read-only disk whose content is a part of the ROM */
+struct block_device {
+	struct inode *bd_inode;      /* size in bytes, and the page cache */
+	struct super_block *bd_super; /* bd_inode's own */
+	u64 bd_rom_offset;           /* where in the ROM it begins, bytes */
+	/* Sectors of 512 bytes that cannot be read; first > last: none. */
+	u64 bd_bad_first, bd_bad_last;
+};
+/* 0 or -ENOMEM; the part of the ROM is the caller's to check. */
+int blkdev_get(struct machine *machine, u64 rom_offset, u64 bytes,
+	       struct block_device **bdev);
+void blkdev_put(struct block_device *bdev);
+
+/* mm/splice.cc */
+#define PIPE_DEF_BUFFERS 16
+/* A part of one page, which the pipe holds a reference to. */
+struct pipe_buffer {
+	struct page *page;
+	u32 offset, len; /* bytes */
+};
+/* One user at a time, or `mutex` held. */
+struct pipe_inode_info {
+	struct mutex mutex;
+	u32 curbuf, nrbufs; /* mutex */
+	struct pipe_buffer bufs[PIPE_DEF_BUFFERS]; /* mutex */
+};
+struct pipe_inode_info *alloc_pipe_info(void);
+void free_pipe_info(struct pipe_inode_info *pipe);
+/* -EAGAIN when the pipe is full. */
+s64 generic_file_splice_read(struct file *file, loff_t *pos,
+			     struct pipe_inode_info *pipe, size_t bytes);
+/* Bytes copied out, 0 when it is empty. */
+s64 pipe_read(struct pipe_inode_info *pipe, char *to, size_t bytes);
 
 /* mm/filemap.cc */
 extern const struct vm_operations_struct generic_file_vm_ops;
@@ -181,6 +297,14 @@ int generic_file_mmap(struct file *file, struct vm_area_struct *vma);
 int filemap_fault(struct vm_fault *vmf);
 void filemap_map_pages(struct vm_fault *vmf, pgoff_t start_pgoff,
 		       pgoff_t end_pgoff);
+/*
+ * The page, referenced and up to date, read if need be; or ERR_PTR of -EINTR
+ * (killed), -ENOMEM, -EIO.
+ */
+struct page *find_or_read_page(struct file *file, pgoff_t index);
+/* The same for whoever cannot be interrupted; file may be NULL. */
+struct page *read_mapping_page(struct address_space *mapping, pgoff_t index,
+			       struct file *file);
 /* Reference held on return, or NULL. */
 struct page *find_get_page(struct address_space *mapping, pgoff_t index);
 int add_to_page_cache_lru(struct page *page, struct address_space *mapping,

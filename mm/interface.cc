@@ -165,6 +165,94 @@ static int umount_fs(struct super_block *sb)
 	return 0;
 }
 
+static int remount_fs(struct super_block *sb, u32 *flags)
+{
+	return do_remount_sb(sb, flags);
+}
+
+static int statfs_fs(struct super_block *sb, struct fl_statfs *to)
+{
+	struct kstatfs buf = {};
+	const int error = vfs_statfs(sb, &buf);
+
+	if (error)
+		return error;
+	to->type = buf.f_type;
+	to->bsize = buf.f_bsize;
+	to->blocks = buf.f_blocks;
+	to->bfree = buf.f_bfree;
+	to->bavail = buf.f_bavail;
+	to->files = buf.f_files;
+	to->ffree = buf.f_ffree;
+	to->namelen = buf.f_namelen;
+	to->fsid[0] = buf.f_fsid[0];
+	to->fsid[1] = buf.f_fsid[1];
+	return 0;
+}
+
+/* generic_fillattr, cp_new_stat */
+static void fill_stat(const struct inode *inode, struct fl_stat *to)
+{
+	to->ino = inode->i_ino;
+	to->size = i_size_read(inode);
+	to->blocks = inode->i_blocks;
+	to->mode = inode->i_mode;
+	to->nlink = 1;
+	to->uid = inode->i_uid;
+	to->gid = inode->i_gid;
+	to->rdev = inode->i_rdev;
+	to->blksize = PAGE_SIZE;
+}
+
+static int stat_path(struct super_block *sb, const char *path, u32 follow,
+		     struct fl_stat *to)
+{
+	struct inode *inode;
+	const int error = path_lookup(sb, path, follow != 0, &inode);
+
+	if (error)
+		return error;
+	fill_stat(inode, to);
+	iput(inode);
+	return 0;
+}
+
+/* vfs_readlink, readlink_copy */
+static s64 read_link(struct super_block *sb, const char *path, char *to,
+		     u64 bytes)
+{
+	struct delayed_call done = {NULL, NULL};
+	struct inode *inode;
+	const char *link;
+	s64 ret;
+
+	if (!bytes)
+		return -EINVAL;
+	ret = path_lookup(sb, path, false, &inode);
+	if (ret)
+		return ret;
+	ret = -EINVAL;
+	if (!inode->i_op || !inode->i_op->get_link)
+		goto out;
+	link = inode->i_op->get_link(inode, &done);
+	ret = PTR_ERR(link);
+	if (IS_ERR(link))
+		goto out;
+	ret = (s64)strlen(link);
+	if ((u64)ret > bytes)
+		ret = (s64)bytes;
+	memcpy(to, link, (size_t)ret);
+	do_delayed_call(&done);
+out:
+	iput(inode);
+	return ret;
+}
+
+static void file_stat(struct file *file, struct fl_stat *to)
+{
+	fill_stat(file->f_inode, to);
+}
+
 static s64 file_size(struct file *file)
 {
 	return i_size_read(file->f_inode);
@@ -181,6 +269,72 @@ static s64 file_read(struct file *file, void *to, u64 bytes, u64 position)
 	if (bytes > 0x7ffff000) /* MAX_RW_COUNT */
 		bytes = 0x7ffff000;
 	return file->f_op->read(file, (char *)to, (size_t)bytes, &pos);
+}
+
+static s64 file_lseek(struct file *file, s64 offset, s32 whence)
+{
+	if (whence < 0 || whence > SEEK_HOLE || !file->f_op->llseek)
+		return -EINVAL;
+	return file->f_op->llseek(file, offset, whence);
+}
+
+struct readdir_data {
+	struct dir_context ctx;
+	struct fl_dirent *to;
+	u64 room, used; /* entries */
+};
+
+static int filldir(struct dir_context *ctx, const char *name, int len,
+		   loff_t pos, u64 ino, unsigned int type)
+{
+	struct readdir_data *buf = container_of(ctx, struct readdir_data, ctx);
+	struct fl_dirent *dirent;
+
+	/* Where the entry before it ends is known only now. */
+	if (buf->used)
+		buf->to[buf->used - 1].position = (u64)pos;
+	if (buf->used == buf->room)
+		return -EINVAL;
+	dirent = &buf->to[buf->used++];
+	if (len > NAME_MAX)
+		len = NAME_MAX;
+	dirent->ino = ino;
+	dirent->type = type;
+	dirent->name_len = (u32)len;
+	memcpy(dirent->name, name, (size_t)len);
+	dirent->name[len] = '\0';
+	return 0;
+}
+
+static s64 file_readdir(struct file *file, struct fl_dirent *to, u64 count)
+{
+	struct readdir_data buf = {{filldir, 0}, to, count, 0};
+	const int error = iterate_dir(file, &buf.ctx);
+
+	if (!buf.used)
+		return error;
+	to[buf.used - 1].position = (u64)file->f_pos;
+	return (s64)buf.used;
+}
+
+static s64 file_splice_read(struct file *file, u64 *position,
+			    struct pipe_inode_info *pipe, u64 bytes)
+{
+	loff_t pos = (loff_t)*position;
+	s64 ret;
+
+	if (!file->f_op->splice_read || pos < 0)
+		return -EINVAL;
+	if (bytes > 0x7ffff000)
+		bytes = 0x7ffff000;
+	ret = file->f_op->splice_read(file, &pos, pipe, (size_t)bytes);
+	*position = (u64)pos;
+	return ret;
+}
+
+static s64 pipe_read_out(struct pipe_inode_info *pipe, void *to, u64 bytes)
+{
+	return pipe_read(pipe, (char *)to, (size_t)bytes);
 }
 
 /* ---- processes ---- */
@@ -418,11 +572,22 @@ const struct fl_kernel faultline_kernel = {
     fix_name,
     fix_summary,
     mount_fs,
+    remount_fs,
+    statfs_fs,
     umount_fs,
+    stat_path,
+    read_link,
     filp_open,
     fput,
     file_size,
+    file_stat,
     file_read,
+    file_lseek,
+    file_readdir,
+    alloc_pipe_info,
+    free_pipe_info,
+    file_splice_read,
+    pipe_read_out,
     mm_create,
     task_create,
     task_machine,

@@ -31,6 +31,7 @@ struct task_struct;
 struct mm_struct;
 struct file;
 struct super_block;
+struct pipe_inode_info;
 
 #define FL_KERNEL_ABI 1
 
@@ -92,6 +93,44 @@ struct fl_machine_stats {
 	uint64_t minor_faults, major_faults;
 };
 
+#define FL_MS_RDONLY 1
+/* whence of file_lseek */
+#define FL_SEEK_SET 0
+#define FL_SEEK_CUR 1
+#define FL_SEEK_END 2
+#define FL_SEEK_DATA 3
+#define FL_SEEK_HOLE 4
+
+/* stat(2).  Times are all 0. */
+struct fl_stat {
+	uint64_t ino;
+	int64_t size;    /* bytes */
+	uint64_t blocks; /* of 512 bytes */
+	uint32_t mode;   /* type and permissions */
+	uint32_t nlink, uid, gid;
+	uint32_t rdev;    /* major << 8 | minor */
+	uint32_t blksize; /* bytes */
+};
+
+/* statfs(2) */
+struct fl_statfs {
+	uint64_t type;    /* the file system's magic */
+	uint64_t bsize;   /* bytes */
+	uint64_t blocks, bfree, bavail; /* in units of bsize */
+	uint64_t files, ffree;
+	uint32_t namelen; /* bytes */
+	uint32_t fsid[2];
+};
+
+/* An entry of a directory. */
+struct fl_dirent {
+	uint64_t ino;
+	uint64_t position; /* the file's position behind the entry, bytes */
+	uint32_t type;     /* DT_*: the mode's highest four bits */
+	uint32_t name_len; /* bytes */
+	char name[256];    /* NUL terminated */
+};
+
 struct fl_kernel {
 	uint32_t abi; /* FL_KERNEL_ABI */
 	uint32_t struct_bytes;
@@ -135,20 +174,92 @@ struct fl_kernel {
 
 	/* ---- file systems [task] ---- */
 	/*
-	 * mount -t fstype -o options.  cramfs_physmem takes
-	 * "physaddr=N[KMG],variant=NAME".
+	 * mount -t fstype -o options.
+	 *
+	 * cramfs_physmem, an image in memory:
+	 * "physaddr=N[KMG],variant=NAME".  Not with physmem == 0.
+	 *
+	 * cramfs, an image on a simulated disk, which is a part of the ROM
+	 * window: "dev=N[KMG]" where it begins, bytes from the start of the
+	 * window, a multiple of 512 (0); "size=N[KMG]" its bytes (up to the
+	 * end of the window); "bad=FIRST-LAST" sectors of 512 bytes that
+	 * cannot be read.  "variant=NAME" is accepted and has no effect.
+	 *
+	 * -ENODEV: no such file system; -EINVAL: options, or no valid image;
+	 * -ENOMEM.
 	 */
 	int (*mount)(const char *fstype, const char *options,
 		     struct super_block **sb);
+	/*
+	 * mount -o remount.  *flags: FL_MS_* wanted, on return those in
+	 * force: cramfs grants anything and stays read-only.
+	 */
+	int (*remount)(struct super_block *sb, uint32_t *flags);
+	/* -ENOSYS where the file system has none. */
+	int (*statfs)(struct super_block *sb, struct fl_statfs *to);
 	/* -EBUSY while a file of it is open. */
 	int (*umount)(struct super_block *sb);
+	/*
+	 * stat(2), or lstat(2) without `follow`.  Paths start at the root of
+	 * the file system and may hold ".", ".." and symbolic links, absolute
+	 * ones counted from that root.  -ENOENT, -ENOTDIR, -ELOOP (more than
+	 * 40 links), -ENAMETOOLONG, -EIO (damaged directory or link),
+	 * -ENOMEM.
+	 */
+	int (*stat)(struct super_block *sb, const char *path, uint32_t follow,
+		    struct fl_stat *to);
+	/*
+	 * readlink(2): the bytes written, without NUL, at most `bytes`.
+	 * -EINVAL: not a link, or bytes is 0; and as stat.
+	 */
+	int64_t (*readlink)(struct super_block *sb, const char *path, char *to,
+			    uint64_t bytes);
+	/* open(2) for reading, directories too.  As stat; -ENXIO: neither a
+	 * file nor a directory. */
 	int (*open)(struct super_block *sb, const char *path,
 		    struct file **file);
 	void (*close)(struct file *file);
 	int64_t (*file_size)(struct file *file); /* [host] bytes */
-	/* pread(2) into host memory, through the page cache. */
+	void (*file_stat)(struct file *file, struct fl_stat *to); /* [host] */
+	/*
+	 * pread(2) into host memory, through the page cache.  Less than asked
+	 * at the end of the file, or before a page that cannot be read; -EIO
+	 * if that is the first.  -EISDIR, -EINVAL (position).
+	 */
 	int64_t (*file_read)(struct file *file, void *to, uint64_t bytes,
 			     uint64_t position);
+	/*
+	 * lseek(2): the new position.  -EINVAL: whence, or a position below 0
+	 * or above what the file system allows (2^31 - 1).  SEEK_DATA and
+	 * SEEK_HOLE take the file for one piece of data: -ENXIO at or beyond
+	 * its end.
+	 */
+	int64_t (*file_lseek)(struct file *file, int64_t offset, int32_t whence);
+	/*
+	 * getdents64(2): up to `count` entries from the file's position on,
+	 * which moves behind them; 0 at the end.  -ENOTDIR; -EINVAL: a
+	 * position inside an entry (cramfs: not a multiple of 4); -EIO: a
+	 * damaged entry is the next one; -ENOMEM.
+	 */
+	int64_t (*file_readdir)(struct file *file, struct fl_dirent *to,
+				uint64_t count);
+	/* pipe(2), of 16 buffers; NULL: no memory. */
+	struct pipe_inode_info *(*pipe_create)(void);
+	/* Drops the pages that are still in it. */
+	void (*pipe_release)(struct pipe_inode_info *pipe);
+	/*
+	 * splice(2) from *position, which moves on: the pipe then refers to
+	 * pages of the page cache.  The bytes moved, 0 at the end of the
+	 * file, short when the pipe is full; -EAGAIN when it was full to
+	 * begin with; -EINVAL: position, or not a regular file; otherwise as
+	 * file_read.
+	 */
+	int64_t (*file_splice_read)(struct file *file, uint64_t *position,
+				    struct pipe_inode_info *pipe,
+				    uint64_t bytes);
+	/* read(2) of what is in the pipe; 0 when it is empty. */
+	int64_t (*pipe_read)(struct pipe_inode_info *pipe, void *to,
+			     uint64_t bytes);
 
 	/* ---- processes [host] ---- */
 	struct mm_struct *(*mm_create)(struct machine *machine);
