@@ -11,7 +11,10 @@
 #include "mm/sync/string.h"
 
 const struct file_system_type *const fl_file_systems[] = {
+#if CRAMFS_CONFIG_CRAMFS_PHYSMEM
     &cramfs_physmem_fs_type,
+#endif
+    &cramfs_fs_type,
     NULL,
 };
 
@@ -80,5 +83,7 @@ void fl_file_systems_init(struct machine *machine)
 {
 	machine->cramfs_sb_cachep = kmem_cache_create(
 	    machine, "cramfs_sb_info", sizeof(struct cramfs_sb_info));
+	machine->cramfs_buffers_cachep = kmem_cache_create(
+	    machine, "cramfs_read_buffers", cramfs_read_buffers_bytes());
 	BUG_ON(cramfs_uncompress_init(machine));
 }

@@ -3,10 +3,11 @@
  * What the files of the cramfs file system share: the mounted super block and
  * the entry points between them.  On-disk structures: cramfs_fs.h.
  *
- * The image is the ROM window of the machine, read in place.  All reading of
- * metadata happens under machine->cramfs_read_mutex (the kernel's
- * read_mutex), except that an mmap method may look at the block pointers
- * directly: nobody ever writes the ROM.
+ * The image lies in the ROM window of the machine and is read in place, or on
+ * a block device and is read through buffers.  All reading of metadata happens
+ * under machine->cramfs_read_mutex (the kernel's read_mutex), except that an
+ * mmap method may look at the block pointers directly: nobody ever writes the
+ * ROM.
  */
 #ifndef FAULTLINE_CRAMFS_CRAMFS_H_
 #define FAULTLINE_CRAMFS_CRAMFS_H_
@@ -50,12 +51,14 @@ struct cramfs_planted {
 /* Constant after the mount, but for what a planted bug does. */
 struct cramfs_sb_info {
 	kulong magic;
-	kulong size; /* bytes of the image that may be read */
+	kulong size; /* bytes of the image that may be read in place */
 	kulong blocks;
 	kulong files;
 	kulong flags;		 /* CRAMFS_FLAG_* */
 	kulong linear_phys_addr; /* of the image's first byte, page aligned */
-	char *linear_virt_addr;	 /* the same byte, for the kernel */
+	/* The same byte, for the kernel; NULL: on a block device. */
+	char *linear_virt_addr;
+	u64 linear_bytes; /* from there to the end of the ROM */
 	/* Of regular files that may be mapped directly; NULL: none may. */
 	const struct file_operations *physmem_fops;
 #if FAULTLINE_PLANTED
@@ -71,27 +74,66 @@ static inline struct mutex *cramfs_read_mutex(struct super_block *sb)
 {
 	return &sb->s_machine->cramfs_read_mutex;
 }
+static inline bool cramfs_fixed(struct super_block *sb, enum fl_fix fix)
+{
+	return fl_fixed(sb->s_machine, fix);
+}
 
-/* Byte offset in the image of an inode's data (its block pointers). */
-#define OFFSET(x) ((x)->i_ino)
+/*
+ * Byte offset in the image of an inode's data (its block pointers, or its
+ * entries).  The kernel has only the inode number to keep it in.
+ */
+#define OFFSET(x) (KULONG((x)->i_private))
 
 /* ---- super.cc ---- */
 extern const struct file_system_type cramfs_physmem_fs_type;
+extern const struct file_system_type cramfs_fs_type;
 
-/* ---- inode.cc ---- */
+/* ---- options.cc ---- */
+struct cramfs_options {
+	const struct file_operations *fops; /* of the variant */
+	u64 physaddr;
+	/* The device: part of the ROM, bytes; size 0: as far as it goes. */
+	u64 dev, dev_size;
+	u64 bad_first, bad_last; /* sectors of 512 bytes; first > last: none */
+};
+/* 0, or -EINVAL for what is unknown, missing or no number; said why. */
+int cramfs_parse_options(const char *text, bool physmem,
+			 struct cramfs_options *options);
+
+/* ---- read.cc ---- */
 /*
- * The `len` bytes at `offset` of the image, in place.  Where that range is
- * not wholly inside the image: zeros, or NULL when len exceeds a page.
- * NULL for len 0.  The read mutex is held.
+ * The `len` bytes at `offset` of the image: in place, or in a buffer until
+ * the call after the next.  NULL for len 0.  The read mutex is held.
+ *
+ * In place: zeros for a range that is not wholly inside the image, or NULL
+ * when len exceeds a page.  From a device: zeros for each page that lies
+ * behind its end or cannot be read.  len is at most 3 pages and 1 byte.
  */
 void *cramfs_read(struct super_block *sb, u32 offset, u32 len);
 /*
- * The inode that stands at `offset` of the image, with a reference, or
+ * The read buffers, for one more mount of a device; all are invalid then.
+ * -ENOMEM.  The read mutex is not held.
+ */
+int cramfs_get_read_buffers(struct machine *machine);
+void cramfs_put_read_buffers(struct machine *machine);
+size_t cramfs_read_buffers_bytes(void);
+
+/* ---- inode.cc ---- */
+/* The number of the inode whose entry stands at `offset` of the image. */
+kulong cramino(struct super_block *sb, const struct cramfs_inode *cino,
+	       u32 offset);
+/*
+ * The inode whose entry stands at `offset` of the image, with a reference, or
  * ERR_PTR(-ENOMEM).  The read mutex is held, or nobody else knows sb yet.
  */
 struct inode *get_cramfs_inode(struct super_block *sb,
 			       const struct cramfs_inode *cramfs_inode,
 			       u32 offset);
+
+/* ---- dir.cc ---- */
+extern const struct inode_operations cramfs_dir_inode_operations;
+extern const struct file_operations cramfs_directory_operations;
 
 /* ---- readpage.cc ---- */
 extern const struct address_space_operations cramfs_aops;
@@ -115,7 +157,8 @@ extern const struct file_operations cramfs_paged_fops;
  * file on: each raw, direct, and right behind the one before it.  On entry
  * *pages is how many are wanted (1 or more, inside the file), on return how
  * many there are.  Returns the image offset of the first, 0 when there is
- * none (then *pages is as it was).
+ * none (then *pages is as it was).  Nothing is checked: only a file whose
+ * block pointers get_cramfs_inode has looked at comes here.
  */
 u32 cramfs_get_block_range(struct inode *inode, u32 pgoff, u32 *pages);
 

@@ -4,9 +4,10 @@
 // and of the physmem series, with every kind of block pointer; the kinds
 // stand in cramfs_fs.h).
 //
-// Other than the kernel, the last block of a file whose size is a multiple of
-// the page is whole when it is direct and raw; kernels up to today take it
-// for a hole, so that read() gives zeros where the direct mapping shows data.
+// Kernels up to today take the last block of a file whose size is a multiple
+// of the page for a hole when it is direct and raw, so that read() gives zeros
+// where the direct mapping shows data.  Here it is whole
+// (FL_FIX_CRAMFS_LAST_BLOCK off: as the kernel does it).
 //
 // Locks: the page is locked on entry and unlocked on exit; the read mutex is
 // taken inside and covers everything that touches the image or the stream.
@@ -40,14 +41,17 @@ struct cramfs_block {
 // Where the block after one with pointer `prev` starts, if it is classic.
 static u32 cramfs_block_end(struct super_block *sb, u32 prev)
 {
-	u32 start;
+	u32 start = prev & ~CRAMFS_BLK_FLAGS;
 
 	if (!(prev & CRAMFS_BLK_FLAG_DIRECT_PTR))
-		return prev & ~CRAMFS_BLK_FLAGS;
-	start = (prev & ~CRAMFS_BLK_FLAGS) << CRAMFS_BLK_DIRECT_PTR_SHIFT;
+		return start;
+	start <<= CRAMFS_BLK_DIRECT_PTR_SHIFT;
 	if (prev & CRAMFS_BLK_FLAG_UNCOMPRESSED)
-		return start + (u32)PAGE_SIZE;
-	return start + 2 + cramfs_read_u16(sb, start);
+		start += (u32)PAGE_SIZE;
+	else
+		start += 2 + cramfs_read_u16(sb, start);
+	/* Classic pointers reach no further. */
+	return start & ~CRAMFS_BLK_FLAGS;
 }
 
 static void cramfs_locate_block(struct inode *inode, u32 index, u32 maxblock,
@@ -67,7 +71,9 @@ static void cramfs_locate_block(struct inode *inode, u32 index, u32 maxblock,
 			return;
 		}
 		block->len = (u32)PAGE_SIZE;
-		if (index == maxblock - 1 && offset_in_page(inode->i_size))
+		if (index == maxblock - 1 &&
+		    (offset_in_page(inode->i_size) ||
+		     !cramfs_fixed(sb, FL_FIX_CRAMFS_LAST_BLOCK)))
 			block->len = (u32)offset_in_page(inode->i_size);
 		return;
 	}

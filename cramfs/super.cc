@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Mounting a cramfs image that lies in memory: file system type
-// cramfs_physmem.
+// Mounting a cramfs image: file system types cramfs_physmem (it lies in
+// memory) and cramfs (on a block device).
 //
-//   cramfs_physmem_mount, cramfs_physmem_fill_super   the series of August
+//   cramfs_physmem_mount, cramfs_physmem_fill_super,
+//   cramfs_blkdev_mount, cramfs_blkdev_fill_super     the series of August
 //                                                     2017, and 4.13's
 //   cramfs_read_super, cramfs_finalize_super          cramfs_fill_super
 //   cramfs_put_super                                  cramfs_kill_sb
+//   cramfs_statfs, cramfs_remount                     the same
 //
-// Options: "physaddr=N[KMG]", mandatory, the physical address of the image
-// (0x for hexadecimal, a leading 0 for octal); "variant=NAME", which
-// implementation of direct mapping to use, v3 when not given.
+// Options: options.cc.
 //
-// Stricter than the kernel, which checks none of this: the image has to lie
-// inside the ROM window, and options have to be known and well formed.  An
-// image without FSID_VERSION_2 does not tell its size; it may be read as far
-// as the window goes, at most 2^28 bytes.
+// Stricter than the kernel, which checks none of this: an image in memory has
+// to lie inside the ROM window, and so has a device.  An image without
+// FSID_VERSION_2 does not tell its size; it may be read as far as the window
+// goes, at most 2^28 bytes.
 //
-// Left out: statfs, remount, block devices, the silent flag.
+// Left out: the silent flag; one super block for several mounts of a device.
 //
 // Locks: none on entry and exit; the read mutex is taken to read.
 
@@ -28,149 +28,51 @@
 #include "mm/sync/slab.h"
 #include "mm/sync/string.h"
 
-#define CRAMFS_DEFAULT_VARIANT "v3"
 #define CRAMFS_MAX_SIZE (1u << 28) /* what a 26-bit word offset reaches */
-
-struct cramfs_options {
-	u64 physaddr;
-	const struct file_operations *fops;
-};
-
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 16;
-}
-
-// The number in text[0..len): digits in base 10, 8 or 16, then at most one of
-// K, M, G.  False unless it is all of that and fits.
-static bool memparse(const char *text, size_t len, u64 *value)
-{
-	u64 base = 10, result = 0;
-	size_t i = 0, digits = 0;
-	u32 shift = 0;
-
-	if (len && text[0] == '0') {
-		base = 8;
-		if (len > 1 && (text[1] | 0x20) == 'x') {
-			base = 16;
-			i = 2;
-		}
-	}
-	for (; i < len && (u64)digit_value(text[i]) < base; i++, digits++) {
-		if (result > (~(u64)0 - 15) / base)
-			return false;
-		result = result * base + (u64)digit_value(text[i]);
-	}
-	if (!digits)
-		return false;
-	if (i < len) {
-		switch (text[i] | 0x20) {
-		case 'g':
-			shift = 30;
-			break;
-		case 'm':
-			shift = 20;
-			break;
-		case 'k':
-			shift = 10;
-			break;
-		default:
-			return false;
-		}
-		i++;
-	}
-	if (i != len || (result << shift) >> shift != result)
-		return false;
-	*value = result << shift;
-	return true;
-}
-
-// The value of option `name` when text[0..len) is "name=value", else NULL.
-static const char *option_value(const char *text, size_t len, const char *name,
-				size_t *value_len)
-{
-	size_t name_len = strlen(name);
-
-	if (len <= name_len || strncmp(text, name, name_len) ||
-	    text[name_len] != '=')
-		return NULL;
-	*value_len = len - name_len - 1;
-	return text + name_len + 1;
-}
-
-static int cramfs_parse_options(const char *text,
-				struct cramfs_options *options)
-{
-	bool have_address = false;
-
-	options->physaddr = 0;
-	if (cramfs_find_variant(CRAMFS_DEFAULT_VARIANT,
-				strlen(CRAMFS_DEFAULT_VARIANT), &options->fops))
-		return -EINVAL;
-	while (text && *text) {
-		const char *comma = strchr(text, ',');
-		size_t len = comma ? (size_t)(comma - text) : strlen(text);
-		const char *value;
-		size_t value_len;
-
-		value = option_value(text, len, "physaddr", &value_len);
-		if (value) {
-			if (!memparse(value, value_len, &options->physaddr)) {
-				pr_err("cramfs: physaddr is not a number\n");
-				return -EINVAL;
-			}
-			have_address = true;
-		} else if ((value = option_value(text, len, "variant",
-						 &value_len))) {
-			if (cramfs_find_variant(value, value_len,
-						&options->fops)) {
-				pr_err("cramfs: unknown variant in \"%s\"\n",
-				       text);
-				return -EINVAL;
-			}
-		} else {
-			pr_err("cramfs: unknown mount option in \"%s\"\n",
-			       text);
-			return -EINVAL;
-		}
-		text = comma ? comma + 1 : NULL;
-	}
-	if (!have_address) {
-		pr_err("cramfs: mount option physaddr= is missing\n");
-		return -EINVAL;
-	}
-	if (!options->physaddr ||
-	    (kulong)options->physaddr != options->physaddr) {
-		pr_err("cramfs: physaddr %#llx is no address of an image\n",
-		       KL(options->physaddr));
-		return -EINVAL;
-	}
-	if (!PAGE_ALIGNED(options->physaddr)) {
-		pr_err("cramfs: physaddr %#llx is not page aligned\n",
-		       KL(options->physaddr));
-		return -EINVAL;
-	}
-	return 0;
-}
 
 static void cramfs_put_super(struct super_block *sb)
 {
 	struct cramfs_sb_info *sbi = CRAMFS_SB(sb);
+	const bool on_device = sb->s_bdev != NULL;
 
 	sb->s_fs_info = NULL;
 	if (sbi)
 		kmem_cache_free(sb->s_machine->cramfs_sb_cachep, sbi);
+	if (on_device) {
+		cramfs_put_read_buffers(sb->s_machine);
+		blkdev_put(sb->s_bdev);
+	}
+}
+
+// Asked for anything, the answer is read-only.
+static int cramfs_remount(struct super_block *sb, u32 *flags)
+{
+	*flags |= MS_RDONLY;
+	return 0;
+}
+
+static int cramfs_statfs(struct super_block *sb, struct kstatfs *buf)
+{
+	const u64 id = sb->s_bdev ? sb->s_bdev->bd_rom_offset >> PAGE_SHIFT : 0;
+
+	buf->f_type = CRAMFS_MAGIC;
+	buf->f_bsize = PAGE_SIZE;
+	buf->f_blocks = CRAMFS_SB(sb)->blocks;
+	buf->f_bfree = 0;
+	buf->f_bavail = 0;
+	buf->f_files = CRAMFS_SB(sb)->files;
+	buf->f_ffree = 0;
+	buf->f_fsid[0] = (u32)id;
+	buf->f_fsid[1] = (u32)(id >> 32);
+	buf->f_namelen = CRAMFS_MAXPATHLEN;
+	return 0;
 }
 
 static const struct super_operations cramfs_ops = {
     .put_super = cramfs_put_super,
     .evict_inode = NULL,
+    .statfs = cramfs_statfs,
+    .remount_fs = cramfs_remount,
 };
 
 static void cramfs_copy_super(struct super_block *sb, u32 offset,
@@ -181,12 +83,11 @@ static void cramfs_copy_super(struct super_block *sb, u32 offset,
 	mutex_unlock(cramfs_read_mutex(sb));
 }
 
-// Finds the superblock and checks what the kernel checks of it.  `window`:
-// bytes from the image's start to the end of the ROM window.
-static int cramfs_read_super(struct super_block *sb, u64 window,
-			     struct cramfs_super *super)
+// Finds the superblock and checks what the kernel checks of it.
+static int cramfs_read_super(struct super_block *sb, struct cramfs_super *super)
 {
 	struct cramfs_sb_info *sbi = CRAMFS_SB(sb);
+	const bool direct = sbi->linear_virt_addr != NULL;
 	kulong root_offset;
 
 	/* Only the first page may be looked at until the size is known. */
@@ -219,7 +120,7 @@ static int cramfs_read_super(struct super_block *sb, u64 window,
 
 	root_offset = (kulong)super->root.offset << 2;
 	if (super->flags & CRAMFS_FLAG_FSID_VERSION_2) {
-		if (super->size > window) {
+		if (direct && super->size > sbi->linear_bytes) {
 			pr_err("cramfs: image of %u bytes exceeds the memory "
 			       "at its address\n",
 			       super->size);
@@ -229,8 +130,9 @@ static int cramfs_read_super(struct super_block *sb, u64 window,
 		sbi->blocks = super->fsid.blocks;
 		sbi->files = super->fsid.files;
 	} else {
-		sbi->size =
-		    window < CRAMFS_MAX_SIZE ? (kulong)window : CRAMFS_MAX_SIZE;
+		sbi->size = CRAMFS_MAX_SIZE;
+		if (direct && sbi->linear_bytes < CRAMFS_MAX_SIZE)
+			sbi->size = (kulong)sbi->linear_bytes;
 		sbi->blocks = 0;
 		sbi->files = 0;
 	}
@@ -258,6 +160,24 @@ static int cramfs_finalize_super(struct super_block *sb,
 	return 0;
 }
 
+// What both kinds of mount begin with: sb->s_fs_info, or -ENOMEM.
+static int cramfs_alloc_sb_info(struct super_block *sb)
+{
+	struct cramfs_sb_info *sbi = (struct cramfs_sb_info *)kmem_cache_zalloc(
+	    sb->s_machine->cramfs_sb_cachep, GFP_KERNEL);
+
+	if (!sbi)
+		return -ENOMEM;
+	sb->s_fs_info = sbi;
+	sb->s_op = &cramfs_ops;
+	sb->s_readonly = true;
+#if FAULTLINE_PLANTED
+	cramfs_planted_init(&sbi->planted);
+#endif
+	return 0;
+}
+
+#if CRAMFS_CONFIG_CRAMFS_PHYSMEM
 static int cramfs_physmem_fill_super(struct super_block *sb,
 				     const struct cramfs_options *options)
 {
@@ -265,19 +185,12 @@ static int cramfs_physmem_fill_super(struct super_block *sb,
 	u64 rom_end = machine->rom_phys + machine->rom_bytes;
 	struct cramfs_sb_info *sbi;
 	struct cramfs_super super;
-	int ret;
+	int ret = cramfs_alloc_sb_info(sb);
 
-	sbi = (struct cramfs_sb_info *)kmem_cache_zalloc(
-	    machine->cramfs_sb_cachep, GFP_KERNEL);
-	if (!sbi)
-		return -ENOMEM;
-	sb->s_fs_info = sbi;
-	sb->s_op = &cramfs_ops;
-	sb->s_readonly = true;
+	if (ret)
+		return ret;
+	sbi = CRAMFS_SB(sb);
 	sbi->physmem_fops = options->fops;
-#if FAULTLINE_PLANTED
-	cramfs_planted_init(&sbi->planted);
-#endif
 
 	if (options->physaddr < machine->rom_phys ||
 	    options->physaddr >= rom_end ||
@@ -288,28 +201,68 @@ static int cramfs_physmem_fill_super(struct super_block *sb,
 	}
 	sbi->linear_phys_addr = (kulong)options->physaddr;
 	sbi->linear_virt_addr = (char *)phys_to_virt(options->physaddr);
+	sbi->linear_bytes = rom_end - options->physaddr;
 
-	ret = cramfs_read_super(sb, rom_end - options->physaddr, &super);
+	ret = cramfs_read_super(sb, &super);
 	if (ret)
 		return ret;
 	pr_info("cramfs: image of %lu KB at %#llx\n", KL(sbi->size / 1024),
 		KL(options->physaddr));
 	return cramfs_finalize_super(sb, &super.root);
 }
+#endif
 
-static int cramfs_physmem_mount(struct machine *machine, const char *text,
-				struct super_block **result)
+static int cramfs_blkdev_fill_super(struct super_block *sb,
+				    const struct cramfs_options *options)
+{
+	struct machine *machine = sb->s_machine;
+	u64 bytes = options->dev_size;
+	struct cramfs_super super;
+	int ret = cramfs_alloc_sb_info(sb);
+
+	if (ret)
+		return ret;
+	if (options->dev >= machine->rom_bytes ||
+	    bytes > machine->rom_bytes - options->dev) {
+		pr_err("cramfs: no ROM for a device of %#llx bytes at %#llx\n",
+		       KL(bytes), KL(options->dev));
+		return -EINVAL;
+	}
+	if (!bytes)
+		bytes = machine->rom_bytes - options->dev;
+
+	ret = cramfs_get_read_buffers(machine);
+	if (ret)
+		return ret;
+	ret = blkdev_get(machine, options->dev, bytes, &sb->s_bdev);
+	if (ret) {
+		cramfs_put_read_buffers(machine);
+		return ret;
+	}
+	sb->s_bdev->bd_bad_first = options->bad_first;
+	sb->s_bdev->bd_bad_last = options->bad_last;
+
+	ret = cramfs_read_super(sb, &super);
+	if (ret)
+		return ret;
+	return cramfs_finalize_super(sb, &super.root);
+}
+
+static int cramfs_mount(struct machine *machine, const char *text, bool physmem,
+			int (*fill_super)(struct super_block *sb,
+					  const struct cramfs_options *options),
+			struct super_block **result)
 {
 	struct cramfs_options options;
 	struct super_block *sb;
-	int ret = cramfs_parse_options(text, &options);
+	int ret = cramfs_parse_options(text, physmem, &options);
 
 	if (ret)
 		return ret;
 	sb = sget(machine);
 	if (!sb)
 		return -ENOMEM;
-	ret = cramfs_physmem_fill_super(sb, &options);
+	ret = fill_super(sb, &options);
 	if (ret) {
 		deactivate_super(sb);
 		return ret;
@@ -318,7 +271,28 @@ static int cramfs_physmem_mount(struct machine *machine, const char *text,
 	return 0;
 }
 
+#if CRAMFS_CONFIG_CRAMFS_PHYSMEM
+static int cramfs_physmem_mount(struct machine *machine, const char *text,
+				struct super_block **result)
+{
+	return cramfs_mount(machine, text, true, cramfs_physmem_fill_super,
+			    result);
+}
+
 const struct file_system_type cramfs_physmem_fs_type = {
     .name = "cramfs_physmem",
     .mount = cramfs_physmem_mount,
+};
+#endif
+
+static int cramfs_blkdev_mount(struct machine *machine, const char *text,
+			       struct super_block **result)
+{
+	return cramfs_mount(machine, text, false, cramfs_blkdev_fill_super,
+			    result);
+}
+
+const struct file_system_type cramfs_fs_type = {
+    .name = "cramfs",
+    .mount = cramfs_blkdev_mount,
 };

@@ -26,7 +26,8 @@ extern "C" {
 
 static bool has_bad_sector(const struct block_device *bdev, u64 pos, u64 bytes)
 {
-	return pos >> SECTOR_SHIFT <= bdev->bd_bad_last &&
+	return bdev->bd_bad_first <= bdev->bd_bad_last &&
+	       pos >> SECTOR_SHIFT <= bdev->bd_bad_last &&
 	       (pos + bytes - 1) >> SECTOR_SHIFT >= bdev->bd_bad_first;
 }
 

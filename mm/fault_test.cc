@@ -232,7 +232,7 @@ int TestLookup(inode* dir, const qstr* name, inode** result);
 }  // extern "C"
 
 const address_space_operations kAops = {TestReadpage};
-const inode_operations kDirOps = {TestLookup};
+const inode_operations kDirOps = {TestLookup, nullptr};
 
 const file_operations* FopsOf(uint64_t kind) {
   static const auto make = [](int (*mmap)(file*, vm_area_struct*)) {

@@ -124,6 +124,21 @@ static const struct fix *fix_at(u32 i)
 	    {"vma_is_anonymous",
 	     "a file mapping without vm_ops is not anonymous memory "
 	     "(bfd40eaff5ab)"},
+	    /* FL_FIX_CRAMFS_LAST_BLOCK */
+	    {"cramfs_readpage-last-block",
+	     "the last block of a file of whole pages, direct and raw, is "
+	     "read, not taken for a hole"},
+	    /* FL_FIX_CRAMFS_SHORT_ENTRY */
+	    {"cramfs_lookup-short-entry",
+	     "an entry at the end of an image in memory is found, though the "
+	     "longest possible one would not fit"},
+	    /* FL_FIX_CRAMFS_ALIAS */
+	    {"get_cramfs_inode-alias",
+	     "entries that share their data keep their own mode, owner and "
+	     "inode number"},
+	    /* FL_FIX_CRAMFS_BOUNDS */
+	    {"cramfs_get_block_range-bounds",
+	     "a file with a block outside the image is not mapped directly"},
 	};
 
 	return i < FL_FIXES ? &fixes[i] : NULL;

@@ -143,8 +143,8 @@ static int step_into(struct nameidata *nd, struct inode *child)
 		forget_parents(nd);
 		iput(nd->inode);
 	} else if (S_ISDIR(child->i_mode)) {
-		struct walked_dir *dir = (struct walked_dir *)kmalloc(
-		    sizeof(*dir), GFP_KERNEL);
+		struct walked_dir *dir =
+		    (struct walked_dir *)kmalloc(sizeof(*dir), GFP_KERNEL);
 
 		if (!dir) {
 			iput(child);

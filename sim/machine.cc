@@ -70,8 +70,11 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(
   std::unique_ptr<Machine> machine(new Machine);
   machine->library_ = library;
   machine->image_ = image;
-  machine->mount_options_ = absl::StrFormat(
-      "physaddr=0x%x,variant=%s", MachineOptions::kRomPhys, options.variant);
+  machine->mount_options_ =
+      kernel.physmem ? absl::StrFormat("physaddr=0x%x,variant=%s",
+                                       MachineOptions::kRomPhys,
+                                       options.variant)
+                     : absl::StrFormat("dev=0,variant=%s", options.variant);
   fl_machine_config& config = machine->config_;
   config.struct_bytes = sizeof config;
   config.cpus = options.cpus;
@@ -141,7 +144,8 @@ absl::Status Machine::Populate(TaskRunner* runner, void* system_host,
   const bool returned = runner->RunAs(system_host, system_task_, [&] {
     for (mm_struct*& mm : processes_) mm = kernel().mm_create(machine_);
     if (image_->empty()) return;
-    error = kernel().mount("cramfs_physmem", mount_options_.c_str(), &sb_);
+    error = kernel().mount(kernel().physmem ? "cramfs_physmem" : "cramfs",
+                           mount_options_.c_str(), &sb_);
     if (error != 0) {
       what = "mount";
       return;

@@ -75,6 +75,13 @@ const fl_kernel* LoadKernel(const std::string& arch, bool physmem) {
   return &(*library)->kernel();
 }
 
+uint32_t FixNumber(const fl_kernel& kernel, const std::string& name) {
+  for (uint32_t i = 0; const char* known = kernel.fix_name(i); ++i) {
+    if (name == known) return i;
+  }
+  Die(absl::StrCat("no fix ", name));
+}
+
 Mapping ParseMapping(absl::string_view line) {
   const std::vector<std::string> words =
       absl::StrSplit(line, ' ', absl::SkipEmpty());
@@ -105,16 +112,21 @@ BlockKind KindOf(char c) {
 }  // namespace
 
 TestMachine::TestMachine(const std::string& arch, bool physmem,
-                         const std::vector<uint8_t>& image)
+                         const std::vector<uint8_t>& image,
+                         const std::vector<std::string>& fixes_off,
+                         uint64_t ram_pages)
     : kernel_(LoadKernel(arch, physmem)) {
   TheConsole() = Console();
   fl_machine_config config = {};
   config.struct_bytes = sizeof(config);
   config.cpus = 1;
-  config.ram_pages = 2048;
+  config.ram_pages = ram_pages;
   config.slab_bytes = 4 << 20;
   config.rom_bytes = image.size() + kSlack;
   config.rom_phys = kRomPhys;
+  for (const std::string& name : fixes_off) {
+    config.fixes_off |= uint64_t{1} << FixNumber(*kernel_, name);
+  }
   const uint64_t bytes = kernel_->machine_bytes(&config);
   auto arena = Arena::Create(bytes, /*below_4g=*/kernel_->kulong_bits == 32);
   if (!arena.ok()) Die(arena.status().ToString());
@@ -170,7 +182,18 @@ int TestMachine::Mount(const std::string& options) {
   return kernel_->mount("cramfs_physmem", options.c_str(), &sb_);
 }
 
+int TestMachine::MountDevice(const std::string& options) {
+  return kernel_->mount("cramfs", options.c_str(), &sb_);
+}
+
+int TestMachine::Umount() {
+  for (file* open : files_) kernel_->close(open);
+  files_.clear();
+  return kernel_->umount(std::exchange(sb_, nullptr));
+}
+
 int TestMachine::MountVariant(const std::string& variant) {
+  if (!kernel_->physmem) return MountDevice("variant=" + variant);
   return Mount(
       absl::StrCat("physaddr=0x", absl::Hex(kRomPhys), ",variant=", variant));
 }
@@ -197,6 +220,45 @@ std::vector<uint8_t> TestMachine::Read(file* from, int64_t* result) {
   if (result != nullptr) *result = read;
   data.resize(std::max<int64_t>(read, 0));
   return data;
+}
+
+std::vector<uint8_t> TestMachine::Splice(file* from, int64_t* result) {
+  std::vector<uint8_t> data(kernel_->file_size(from) + 100);
+  pipe_inode_info* pipe = kernel_->pipe_create();
+  uint64_t position = 0, done = 0;
+  int64_t moved;
+  while ((moved = kernel_->file_splice_read(from, &position, pipe,
+                                            data.size() - done)) > 0) {
+    EXPECT_EQ(kernel_->pipe_read(pipe, data.data() + done, moved), moved);
+    done += moved;
+    EXPECT_EQ(position, done);
+  }
+  kernel_->pipe_release(pipe);
+  if (result != nullptr) *result = moved;
+  data.resize(done);
+  return data;
+}
+
+std::vector<fl_dirent> TestMachine::List(file* directory, int64_t* result) {
+  std::vector<fl_dirent> all;
+  fl_dirent some[3];
+  int64_t count;
+  while ((count = kernel_->file_readdir(directory, some, 3)) > 0) {
+    all.insert(all.end(), some, some + count);
+  }
+  if (result != nullptr) *result = count;
+  return all;
+}
+
+fl_stat TestMachine::Stat(const std::string& path, bool follow) {
+  fl_stat stat = {};
+  EXPECT_EQ(kernel_->stat(sb_, path.c_str(), follow, &stat), 0) << path;
+  return stat;
+}
+
+int TestMachine::StatError(const std::string& path, bool follow) {
+  fl_stat stat = {};
+  return kernel_->stat(sb_, path.c_str(), follow, &stat);
 }
 
 uint64_t TestMachine::Map(file* from, uint64_t first_page, uint64_t pages,

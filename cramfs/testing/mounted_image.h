@@ -51,9 +51,11 @@ struct Mapping {
 class TestMachine {
  public:
   // `arch` as KernelPath takes it.  Behind the image there are four pages of
-  // ROM more.
+  // ROM more.  `fixes_off`: names of fixes that the kernel lacks.
   TestMachine(const std::string& arch, bool physmem,
-              const std::vector<uint8_t>& image);
+              const std::vector<uint8_t>& image,
+              const std::vector<std::string>& fixes_off = {},
+              uint64_t ram_pages = 2048);
   TestMachine(const TestMachine&) = delete;
   TestMachine& operator=(const TestMachine&) = delete;
 
@@ -70,7 +72,11 @@ class TestMachine {
 
   // 0 or -errno, as the kernel gives it.
   int Mount(const std::string& options);
+  // On memory; on a block device where the kernel knows only that.
   int MountVariant(const std::string& variant);
+  // On a block device, see mount of struct fl_kernel.
+  int MountDevice(const std::string& options);
+  int Umount();
 
   // Fails the test and returns nullptr on an error.
   file* Open(const std::string& path);
@@ -79,6 +85,15 @@ class TestMachine {
 
   // From the start as far as it goes.  *result: what the read returned.
   std::vector<uint8_t> Read(file* from, int64_t* result = nullptr);
+
+  // The same through a pipe, filled and emptied as often as it takes.
+  std::vector<uint8_t> Splice(file* from, int64_t* result = nullptr);
+
+  // All entries from the file's position on.  *result: what the last call of
+  // readdir returned; 0 when there were no more.
+  std::vector<fl_dirent> List(file* directory, int64_t* result = nullptr);
+  fl_stat Stat(const std::string& path, bool follow = true);
+  int StatError(const std::string& path, bool follow = true);
 
   // A private mapping; with `at` exactly there.
   uint64_t Map(file* from, uint64_t first_page, uint64_t pages,
@@ -93,6 +108,9 @@ class TestMachine {
   // How many pages are mapped straight from the ROM.
   uint32_t RomPages();
 
+  const fl_kernel& kernel() const { return *kernel_; }
+  super_block* sb() const { return sb_; }
+  task_struct* task() const { return task_; }
   // The ROM window's bytes, the image at its start.
   uint8_t* rom() const { return rom_; }
   // The kernel log.

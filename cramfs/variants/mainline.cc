@@ -118,4 +118,5 @@ const struct file_operations cramfs_mainline_fops = {
     .mmap = cramfs_physmem_mmap,
     .get_unmapped_area = NULL,
     .mmap_capabilities = NULL,
+    .splice_read = generic_file_splice_read,
 };

@@ -11,4 +11,5 @@ const struct file_operations cramfs_paged_fops = {
     .mmap = generic_file_readonly_mmap,
     .get_unmapped_area = NULL,
     .mmap_capabilities = NULL,
+    .splice_read = generic_file_splice_read,
 };

@@ -188,6 +188,7 @@ static void race_close(struct vm_area_struct *area)
 	    .mmap = variant##_mmap,                                            \
 	    .get_unmapped_area = NULL,                                         \
 	    .mmap_capabilities = NULL,                                         \
+	    .splice_read = generic_file_splice_read,                           \
 	}
 
 PLANTED(use_after_free, NULL);

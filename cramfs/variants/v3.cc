@@ -320,4 +320,5 @@ const struct file_operations cramfs_v3_fops = {
     .get_unmapped_area = NULL,
     .mmap_capabilities = NULL,
 #endif
+    .splice_read = generic_file_splice_read,
 };

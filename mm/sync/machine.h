@@ -25,7 +25,7 @@ FL_BEGIN_DECLS
 #define FL_SCRATCH_BYTES (96 * 1024)
 
 struct super_block;
-struct cramfs_machine;
+struct cramfs_read_buffers;
 
 struct kmem_cache {
 	struct machine *machine;
@@ -51,6 +51,10 @@ enum fl_fix {
 	FL_FIX_MM_FAULT_ERROR, /* mm_fault_error keeps no vma, a3c4fb7c9c2e */
 	FL_FIX_VMA_IS_ANONYMOUS, /* vma_is_anonymous false positives,
 				    bfd40eaff5ab */
+	FL_FIX_CRAMFS_LAST_BLOCK, /* a last direct raw block may be whole */
+	FL_FIX_CRAMFS_SHORT_ENTRY, /* directory entries by their own length */
+	FL_FIX_CRAMFS_ALIAS, /* one inode for each entry */
+	FL_FIX_CRAMFS_BOUNDS, /* nothing outside the image is mapped */
 	FL_FIXES
 };
 
@@ -90,7 +94,8 @@ struct machine {
 	struct kmem_cache *mm_cachep, *vm_area_cachep;
 	struct kmem_cache *anon_vma_cachep, *anon_vma_chain_cachep;
 	struct kmem_cache *filp_cachep, *inode_cachep, *dentry_cachep,
-		*sb_cachep, *radix_cachep, *cramfs_sb_cachep;
+		*sb_cachep, *radix_cachep, *cramfs_sb_cachep,
+		*cramfs_buffers_cachep;
 	struct kmem_cache *kmalloc_caches[8]; /* 32 ... 4096 bytes */
 	struct kmem_cache *pgd_cachep; /* ARM: 8 KiB, more than a frame */
 
@@ -107,7 +112,8 @@ struct machine {
 	u64 nr_pat_ranges; /* pat_lock */
 
 	struct mutex cramfs_read_mutex; /* cramfs' read_mutex */
-	void *cramfs_private;           /* cramfs_read_mutex: inflate state */
+	/* cramfs_read_mutex; cramfs' read buffers, NULL: nobody needs them */
+	struct cramfs_read_buffers *cramfs_read_buffers;
 };
 
 static inline struct machine *current_machine(void)

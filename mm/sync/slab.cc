@@ -204,7 +204,7 @@ struct kmem_cache *kmem_cache_create(struct machine *machine, const char *name,
 	struct kmem_cache *cache;
 
 	BUG_ON(machine->nr_caches >= FL_MAX_CACHES);
-	BUG_ON(size == 0 || size > 2 * PAGE_SIZE);
+	BUG_ON(size == 0 || size > 16 * PAGE_SIZE);
 	fl_dirty(&machine->nr_caches, sizeof(machine->nr_caches));
 	cache = &machine->caches[machine->nr_caches++];
 	fl_dirty(cache, sizeof(*cache));
