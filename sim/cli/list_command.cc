@@ -19,7 +19,9 @@
 namespace faultline {
 namespace {
 
-int ListVariants(Io& io) {
+// What a kernel build has a table of: a name and a summary a line.
+int ListOfKernel(Io& io, int width, const char* (*fl_kernel::*name)(uint32_t),
+                 const char* (*fl_kernel::*summary)(uint32_t)) {
   absl::StatusOr<std::string> path = KernelPath("x86-64", true, true);
   if (!path.ok()) return Complain(io, path.status().message(), kExitFailed);
   absl::StatusOr<const KernelLibrary*> library =
@@ -28,8 +30,9 @@ int ListVariants(Io& io) {
     return Complain(io, library.status().message(), kExitFailed);
   }
   const fl_kernel& kernel = (*library)->kernel();
-  for (uint32_t i = 0; const char* name = kernel.variant_name(i); ++i) {
-    io.out << absl::StrFormat("%-16s  %s\n", name, kernel.variant_summary(i));
+  for (uint32_t i = 0; (kernel.*name)(i) != nullptr; ++i) {
+    io.out << absl::StrFormat("%-*s  %s\n", width, (kernel.*name)(i),
+                              (kernel.*summary)(i));
   }
   return kExitOk;
 }
@@ -83,7 +86,7 @@ int ListDefects(Io& io, const std::vector<Program>& programs) {
 }  // namespace
 
 int ListCommand(Io& io, const Args& args) {
-  FlagSet flags("list", "variants|litmus|checkers|strategies|defects",
+  FlagSet flags("list", "variants|fixes|litmus|checkers|strategies|defects",
                 "Lists what there is.");
   Args positional;
   absl::Status status = flags.Parse(args, &positional);
@@ -93,7 +96,13 @@ int ListCommand(Io& io, const Args& args) {
     return kExitOk;
   }
   const std::string what = positional.size() == 1 ? positional[0] : "";
-  if (what == "variants") return ListVariants(io);
+  if (what == "variants") {
+    return ListOfKernel(io, 16, &fl_kernel::variant_name,
+                        &fl_kernel::variant_summary);
+  }
+  if (what == "fixes") {
+    return ListOfKernel(io, 29, &fl_kernel::fix_name, &fl_kernel::fix_summary);
+  }
   if (what == "checkers") {
     for (const std::string& name : CheckerNames()) {
       io.out << absl::StrFormat("%-16s  %s\n", name, CheckerSummary(name));
@@ -111,8 +120,8 @@ int ListCommand(Io& io, const Args& args) {
                             : ListDefects(io, *programs);
   }
   return Complain(io,
-                  "list: expected variants, litmus, checkers, strategies or "
-                  "defects, found '" +
+                  "list: expected variants, fixes, litmus, checkers, "
+                  "strategies or defects, found '" +
                       absl::StrJoin(positional, " ") + "'",
                   kExitUsage);
 }

@@ -29,7 +29,7 @@ constexpr Command kCommands[] = {
     {"maps", MapsCommand,
      "map a file of a cramfs image and show what backs each page"},
     {"list", ListCommand,
-     "variants, litmus, checkers, strategies or defects that there are"},
+     "variants, fixes, litmus, checkers, strategies or defects that there are"},
     {"litmus", LitmusCommand, "check litmus files, or print them canonically"},
     {"cramfsck", CramfsckCommand, "check a cramfs image, list it, extract it"},
     {"extract", ExtractCommand, "extract a cramfs image, or a part of it"},

@@ -234,14 +234,17 @@ TEST(RunTest, StressRunsTheSameProgramOnThreads) {
 }
 
 TEST(RunTest, EveryListHasLines) {
-  for (const char* what :
-       {"variants", "litmus", "checkers", "strategies", "defects"}) {
+  for (const char* what : {"variants", "fixes", "litmus", "checkers",
+                           "strategies", "defects"}) {
     const Outcome outcome = Execute({"list", what});
     EXPECT_EQ(outcome.code, kExitOk) << what << outcome.err;
     EXPECT_TRUE(absl::StrContains(outcome.out, "\n")) << what;
   }
   EXPECT_TRUE(absl::StrContains(Execute({"list", "variants"}).out, "mainline"));
   EXPECT_TRUE(absl::StrContains(Execute({"list", "checkers"}).out, "lifetime"));
+  // What a litmus file may name after `fix`.
+  EXPECT_TRUE(
+      absl::StrContains(Execute({"list", "fixes"}).out, "do_fault-prealloc  "));
 }
 
 TEST(RunTest, FormattingIsStable) {
