@@ -21,6 +21,9 @@ int ReplayCommand(Io& io, const Args& args);
 int StressCommand(Io& io, const Args& args);
 int HostCommand(Io& io, const Args& args);
 int MapsCommand(Io& io, const Args& args);
+int LsCommand(Io& io, const Args& args);
+int CatCommand(Io& io, const Args& args);
+int InfoCommand(Io& io, const Args& args);
 int ListCommand(Io& io, const Args& args);
 int LitmusCommand(Io& io, const Args& args);
 

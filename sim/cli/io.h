@@ -8,6 +8,7 @@
 #define FAULTLINE_SIM_CLI_IO_H_
 
 #include <atomic>
+#include <cstddef>
 #include <ostream>
 #include <string>
 
@@ -51,9 +52,18 @@ inline int Complain(Io& io, const absl::Status& status) {
   return Complain(io, status.message(), ExitCodeOf(status));
 }
 
-// Control characters as escapes, so that text of unknown origin can be put
-// on one line of a terminal.
+// Bytes of the UTF-8 character that `text` begins with, 0 if it begins with
+// none (Unicode 15, table 3-7).
+size_t Utf8Length(absl::string_view text);
+
+// Control characters, those that change the direction of writing, and bytes
+// that are no UTF-8 as escapes, so that text of unknown origin can be put on
+// one line of a terminal.
 std::string Printable(absl::string_view text);
+
+// The same as `ls -b` does it: "\n", "\t", "\\" and "\ooo" in octal; what it
+// gives can be turned back.
+std::string EscapedName(absl::string_view name);
 
 // A word as a shell takes it, quoted only where it must be.
 std::string ShellWord(absl::string_view word);

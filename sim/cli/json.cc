@@ -22,31 +22,6 @@
 namespace faultline {
 namespace {
 
-// Bytes of the UTF-8 character that `text` begins with, 0 if it begins with
-// none (Unicode 15, table 3-7).
-size_t Utf8Length(absl::string_view text) {
-  const auto byte = [&](size_t i) {
-    return i < text.size() ? static_cast<uint8_t>(text[i]) : 0;
-  };
-  const auto follows = [&](size_t i, int least = 0x80, int most = 0xbf) {
-    return byte(i) >= least && byte(i) <= most;
-  };
-  const int first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef) {
-    const int least = first == 0xe0 ? 0xa0 : 0x80;
-    const int most = first == 0xed ? 0x9f : 0xbf;
-    return follows(1, least, most) && follows(2) ? 3 : 0;
-  }
-  if (first >= 0xf0 && first <= 0xf4) {
-    const int least = first == 0xf0 ? 0x90 : 0x80;
-    const int most = first == 0xf4 ? 0x8f : 0xbf;
-    return follows(1, least, most) && follows(2) && follows(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 void WriteFinding(const RunRecord::Found& found, JsonWriter* json) {
   const Finding& finding = found.finding;
   json->BeginObject();
