@@ -9,7 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <filesystem>
 #include <random>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -288,6 +291,36 @@ absl::Status CreateChildren(const Entry& directory, const std::string& path,
   return absl::OkStatus();
 }
 
+absl::StatusOr<Entry> ReadHostNode(const std::string& path) {
+  struct stat status;
+  if (lstat(path.c_str(), &status) != 0) return Errno(path, "lstat");
+  Entry entry;
+  entry.name = path.substr(path.rfind('/') + 1);
+  entry.mode = status.st_mode;
+  entry.uid = status.st_uid;
+  entry.gid = status.st_gid;
+  if (S_ISREG(status.st_mode)) {
+    entry.data = ReadHostFile(path);
+  } else if (S_ISLNK(status.st_mode)) {
+    std::string target(PATH_MAX, '\0');
+    const ssize_t size = readlink(path.c_str(), target.data(), target.size());
+    if (size < 0) return Errno(path, "readlink");
+    entry.target = target.substr(0, static_cast<size_t>(size));
+  } else if (S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode)) {
+    entry.device_major = major(status.st_rdev);
+    entry.device_minor = minor(status.st_rdev);
+  } else if (S_ISDIR(status.st_mode)) {
+    std::error_code error;
+    for (const auto& child : std::filesystem::directory_iterator(path, error)) {
+      absl::StatusOr<Entry> read = ReadHostNode(child.path().string());
+      if (!read.ok()) return read.status();
+      entry.Add(*std::move(read));
+    }
+    if (error) return absl::UnavailableError(path + ": cannot be read");
+  }
+  return entry;
+}
+
 absl::StatusOr<Entry> ReadNode(const ImageReader& reader, const Node& node) {
   Entry entry;
   entry.name = std::string(node.name());
@@ -421,6 +454,10 @@ absl::Status CreateOnHost(const Entry& root, const std::string& directory,
                           bool owners) {
   absl::Status status = CreateChildren(root, directory, owners);
   return status.ok() ? Finish(root, directory, owners) : status;
+}
+
+absl::StatusOr<Entry> ReadFromHost(const std::string& directory) {
+  return ReadHostNode(directory);
 }
 
 absl::StatusOr<Entry> ReadTree(const ImageReader& reader) {

@@ -46,6 +46,10 @@ bool CanCreatePrivileged();
 absl::Status CreateOnHost(const Entry& root, const std::string& directory,
                           bool owners);
 
+// Everything below a directory of the host, by means other than those of the
+// image writer.
+absl::StatusOr<Entry> ReadFromHost(const std::string& directory);
+
 // Everything that an image holds.
 absl::StatusOr<Entry> ReadTree(const ImageReader& reader);
 

@@ -142,7 +142,7 @@ TEST(GeneratedTreeTest, WhatIsCreatedOnTheHostReadsTheSame) {
   const absl::Status created =
       CreateOnHost(tree, directory, options.privileged);
   ASSERT_TRUE(created.ok()) << created;
-  const auto read = ReadHostTree(directory, {}, nullptr);
+  const auto read = ReadFromHost(directory);
   ASSERT_TRUE(read.ok()) << read.status();
   CompareOptions compare;
   compare.owners = options.privileged;

@@ -169,7 +169,7 @@ TEST_P(SevenZipTest, ListsAndExtractsOurImage) {
                      &output),
             0)
       << output.substr(0, 3000);
-  const auto extracted = ReadHostTree(scratch + "/out", {}, nullptr);
+  const auto extracted = ReadFromHost(scratch + "/out");
   ASSERT_TRUE(extracted.ok()) << extracted.status();
   CompareOptions compare;
   compare.modes = false;
