@@ -21,14 +21,14 @@ int ReplayCommand(Io& io, const Args& args);
 int StressCommand(Io& io, const Args& args);
 int HostCommand(Io& io, const Args& args);
 int MapsCommand(Io& io, const Args& args);
-int LsCommand(Io& io, const Args& args);
-int CatCommand(Io& io, const Args& args);
-int InfoCommand(Io& io, const Args& args);
 int ListCommand(Io& io, const Args& args);
 int LitmusCommand(Io& io, const Args& args);
 
 // Tools for cramfs images: exit codes as fsck's (cramfs_image.h).
 int CramfsckCommand(Io& io, const Args& args);
+int LsCommand(Io& io, const Args& args);
+int CatCommand(Io& io, const Args& args);
+int InfoCommand(Io& io, const Args& args);
 int ExtractCommand(Io& io, const Args& args);
 
 // All of it: args[0] is the command.  Never throws, never exits.

@@ -28,14 +28,14 @@ constexpr Command kCommands[] = {
      "they\n            differ from the model"},
     {"maps", MapsCommand,
      "map a file of a cramfs image and show what backs each page"},
-    {"ls", LsCommand, "list what is in a cramfs image"},
-    {"cat", CatCommand, "write files of a cramfs image to standard output"},
-    {"info", InfoCommand,
-     "what a cramfs image is, and where each block of a file is"},
     {"list", ListCommand,
      "variants, fixes, litmus, checkers, strategies or defects that there are"},
     {"litmus", LitmusCommand, "check litmus files, or print them canonically"},
     {"cramfsck", CramfsckCommand, "check a cramfs image, list it, extract it"},
+    {"ls", LsCommand, "list what is in a cramfs image"},
+    {"cat", CatCommand, "write files of a cramfs image to standard output"},
+    {"info", InfoCommand,
+     "what a cramfs image is, and where each block of a file is"},
     {"extract", ExtractCommand, "extract a cramfs image, or a part of it"},
 };
 
@@ -50,10 +50,8 @@ std::string Usage() {
   absl::StrAppend(&text,
                   "\n'faultline COMMAND --help' says more of each.\n"
                   "exit: 0 nothing found, 1 findings, 2 wrong use or input, "
-                  "3 could not run as asked,\n      130 interrupted; tools for "
-                  "images have their own, as fsck's\n");
                   "3 could not run as asked,\n      130 interrupted\n"
-                  "      ls, cat, info: as fsck, or-ed: 0, 4 image damaged, 8 "
+                  "      image tools: as fsck, or-ed: 0, 4 image damaged, 8 "
                   "could not run as asked,\n      16 wrong use\n");
   return text;
 }
