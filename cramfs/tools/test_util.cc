@@ -76,6 +76,13 @@ std::vector<uint8_t> MakeElf(int bits, bool big_endian, uint32_t size,
   return file;
 }
 
+std::vector<uint8_t> DataOf(const Entry& entry) {
+  if (entry.source == nullptr) return entry.data;
+  std::vector<uint8_t> data(entry.source->size());
+  EXPECT_TRUE(entry.source->Read(0, absl::MakeSpan(data)).ok()) << entry.name;
+  return data;
+}
+
 namespace {
 
 void ExpectSame(const ImageReader& reader, const Entry& entry,
@@ -89,7 +96,7 @@ void ExpectSame(const ImageReader& reader, const Entry& entry,
   if (node->is_regular()) {
     const auto data = reader.ReadFile(*node);
     ASSERT_TRUE(data.ok()) << data.status();
-    EXPECT_TRUE(*data == entry.data) << "contents differ";
+    EXPECT_TRUE(*data == DataOf(entry)) << "contents differ";
   } else if (node->is_symlink()) {
     const auto target = reader.ReadLink(*node);
     ASSERT_TRUE(target.ok()) << target.status();

@@ -31,6 +31,9 @@ struct ElfSegment {
 std::vector<uint8_t> MakeElf(int bits, bool big_endian, uint32_t size,
                              const std::vector<ElfSegment>& segments);
 
+// The bytes of a regular file, from wherever they are.
+std::vector<uint8_t> DataOf(const Entry& entry);
+
 // Fails the test unless the image holds exactly the tree, and passes Check.
 void ExpectHolds(const std::vector<uint8_t>& image, const Entry& root);
 

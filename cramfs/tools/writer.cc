@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
+//
+// The last stage of a build: everything in its place.
 
 #include "cramfs/tools/writer.h"
 
@@ -8,113 +10,81 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <map>
 #include <memory>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
-#include "cramfs/tools/elf.h"
+#include "cramfs/tools/parallel.h"
+#include "cramfs/tools/writer_internal.h"
 
 namespace faultline::cramfs {
 namespace {
 
-using Bytes = absl::Span<const uint8_t>;
+using internal::AsBytes;
+using internal::BadSources;
+using internal::BlockEncoder;
+using internal::Bytes;
+using internal::EncodedBlocks;
+using internal::Failure;
+using internal::Node;
+using internal::RoundUp;
 
-constexpr uint32_t kMaxLinkLength = kBlockSize - 1;  // PATH_MAX with its NUL
-constexpr uint32_t kMaxDeviceNumber = 0xff;
-constexpr size_t kMaxMessages = 100;
 // Filler after a TailMode::kForeign tail; any byte but 0 would do.
 constexpr uint8_t kForeignByte = 0xa5;
-
-uint32_t BlockCount(uint64_t size) {
-  return static_cast<uint32_t>((size + kBlockSize - 1) / kBlockSize);
-}
-
-uint64_t RoundUp(uint64_t value, uint64_t unit) {
-  return (value + unit - 1) / unit * unit;
-}
-
-bool AllZero(Bytes bytes) {
-  return std::all_of(bytes.begin(), bytes.end(),
-                     [](uint8_t byte) { return byte == 0; });
-}
-
-Bytes AsBytes(const std::string& text) {
-  return Bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size());
-}
-
-// An entry that made it into the image.
-struct Node {
-  const Entry* entry = nullptr;
-  std::string path;
-  Inode inode;
-  Bytes data;                   // regular file, symbolic link
-  uint64_t inode_position = 0;  // where the inode stands in the image
-  std::vector<std::unique_ptr<Node>> children;  // sorted by name
-};
-
-bool SameLayout(const std::optional<FileLayout>& a,
-                const std::optional<FileLayout>& b) {
-  if (a.has_value() != b.has_value()) return false;
-  if (!a.has_value()) return true;
-  return a->alignment == b->alignment && a->tail == b->tail &&
-         std::equal(a->runs.begin(), a->runs.end(), b->runs.begin(),
-                    b->runs.end(), [](const BlockRun& x, const BlockRun& y) {
-                      return x.first == y.first && x.last == y.last &&
-                             x.kind == y.kind;
-                    });
-}
-
-bool MayShareData(const Node& a, const Node& b) {
-  return a.inode.mode == b.inode.mode && a.inode.uid == b.inode.uid &&
-         a.inode.gid == b.inode.gid && a.data == b.data &&
-         SameLayout(a.entry->layout, b.entry->layout);
-}
+// What one thread compresses before it looks for the next: many small files,
+// or a part of a large one.
+constexpr uint32_t kBlocksInBatch = 64;
+// Batches compressed, for each thread, before the first of them is placed.
+constexpr size_t kBatchesAhead = 4;
+// How often a build begins again because files were found changed.
+constexpr int kMostAttempts = 10;
 
 // One run of Build().
 class Writer {
  public:
-  explicit Writer(const BuildOptions& options)
-      : options_(options), codec_(options.byte_order) {}
+  // `bad` is left out of the tree.
+  Writer(const BuildOptions& options, const BadSources& bad,
+         BuildWarnings* warnings)
+      : options_(options),
+        codec_(options.byte_order),
+        bad_(bad),
+        warnings_(warnings) {}
 
+  // With sources that cannot be read, these are in failures() and the result
+  // means nothing.
   absl::StatusOr<Image> Write(const Entry& root);
 
+  // Each node that an unreadable source touches, and why.
+  std::vector<Failure> failures() const;
+
  private:
+  // Blocks of one file that one thread encodes in one go.
+  struct Piece {
+    Node* node;
+    uint32_t first, count;
+  };
+  using Batch = std::vector<Piece>;
+  struct Encoded {
+    absl::Status status;
+    const Node* failed = nullptr;
+    bool unreadable = false;
+    EncodedBlocks data;
+  };
+
   absl::Status CheckOptions() const;
-
-  // Over a limit: an error, or a warning when lenient.
-  absl::Status Limit(uint32_t BuildWarnings::*counter, const std::string& path,
-                     absl::string_view text);
-
-  // Fills `node` from `entry`, children included.
-  absl::Status Collect(const Entry& entry, const std::string& path, int depth,
-                       Node* node);
-  absl::Status CollectChildren(const Entry& entry, int depth, Node* node);
-  // Clears `keep` when lenience leaves the entry out.
-  absl::Status CheckName(const std::string& name, const std::string& path,
-                         bool* keep);
-
   absl::Status PlaceDirectories(Node* root);
-  absl::Status WriteData(Node* node);
-  absl::Status WriteFile(Node* node);
+  void Reserve();
+  std::vector<Batch> MakeBatches() const;
+  static void EncodeBatch(const Batch& batch, BlockEncoder* encoder,
+                          Encoded* encoded);
+  absl::Status WriteFiles();
+  absl::Status PlaceBatch(const Batch& batch, const EncodedBlocks& data);
+  absl::Status BeginFile(Node* node);
+  void EndFile(const Node& node);
+  // Appends one block and returns its pointer.
+  uint32_t PlaceBlock(Bytes block, BlockKind kind, const internal::Plan& plan);
   void WriteInodes(const Node& node);
   void WriteSuperblock(const Node& root);
-
-  // One kind for each block; `automatic` ones may become raw if compression
-  // does not pay.
-  struct Plan {
-    std::vector<BlockKind> kinds;
-    bool automatic = true;
-    uint32_t alignment = kBlockSize;
-    TailMode tail = TailMode::kPacked;
-  };
-  absl::StatusOr<Plan> PlanBlocks(const Node& node) const;
-  absl::Status PlanExplicit(const Node& node, Plan* plan) const;
-  // Appends one block and returns its pointer.
-  absl::StatusOr<uint32_t> WriteBlock(Bytes block, BlockKind kind,
-                                      const Plan& plan);
 
   void Append(Bytes bytes) {
     out_.insert(out_.end(), bytes.begin(), bytes.end());
@@ -124,10 +94,13 @@ class Writer {
 
   const BuildOptions& options_;
   const Codec codec_;
+  const BadSources& bad_;
+  BuildWarnings* const warnings_;
+  Node root_;
+  std::vector<Node*> files_;  // with data, in the order it is written
+  std::vector<Failure> failures_;
   std::vector<uint8_t> out_;
   Image image_;
-  // Written data by checksum and size, for merge_identical.
-  std::map<std::pair<uint32_t, size_t>, std::vector<const Node*>> written_;
 };
 
 absl::Status Writer::CheckOptions() const {
@@ -143,159 +116,10 @@ absl::Status Writer::CheckOptions() const {
   if (options_.inserted.size() >= kMaxDataOffset) {
     return absl::OutOfRangeError("inserted file leaves no room for data");
   }
-  return absl::OkStatus();
-}
-
-absl::Status Writer::Limit(uint32_t BuildWarnings::*counter,
-                           const std::string& path, absl::string_view text) {
-  if (!options_.lenient) {
-    return absl::OutOfRangeError(absl::StrCat(path, ": ", text));
-  }
-  BuildWarnings& warnings = image_.warnings;
-  ++(warnings.*counter);
-  if (warnings.messages.size() < kMaxMessages) {
-    warnings.messages.push_back(absl::StrCat(path, ": ", text));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Writer::CheckName(const std::string& name, const std::string& path,
-                               bool* keep) {
-  if (name.empty() || name == "." || name == ".." ||
-      absl::StrContains(name, '/') || name.find('\0') != std::string::npos) {
+  if (options_.level < 1 || options_.level > 9) {
     return absl::InvalidArgumentError(
-        absl::StrCat(path, ": not a possible file name"));
+        absl::StrCat("compression level ", options_.level, ", not 1 to 9"));
   }
-  if (name.size() > kMaxNameLength) {
-    *keep = false;
-    return Limit(&BuildWarnings::names_too_long, path,
-                 absl::StrCat("name of ", name.size(), " bytes, at most ",
-                              kMaxNameLength));
-  }
-  if (path.size() > kMaxPathLength) {
-    return absl::OutOfRangeError(absl::StrCat(
-        path, ": path of ", path.size(), " bytes, at most ", kMaxPathLength));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Writer::Collect(const Entry& entry, const std::string& path,
-                             int depth, Node* node) {
-  ++image_.files;
-  node->entry = &entry;
-  node->path = path;
-  Inode& inode = node->inode;
-  inode.mode = entry.mode;
-  if (inode.mode >> CRAMFS_MODE_WIDTH != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": mode ", absl::Hex(inode.mode), " too wide"));
-  }
-  inode.uid = options_.squash_owner ? 0 : entry.uid;
-  inode.gid = options_.squash_owner ? 0 : entry.gid;
-  if (inode.uid >> CRAMFS_UID_WIDTH != 0) {
-    absl::Status status = Limit(&BuildWarnings::uids_cut, path,
-                                absl::StrCat("uid ", inode.uid, " too large"));
-    if (!status.ok()) return status;
-    inode.uid &= (1u << CRAMFS_UID_WIDTH) - 1;
-    inode.mode &= ~static_cast<uint32_t>(S_ISUID);
-  }
-  if (inode.gid >> CRAMFS_GID_WIDTH != 0) {
-    absl::Status status = Limit(&BuildWarnings::gids_cut, path,
-                                absl::StrCat("gid ", inode.gid, " too large"));
-    if (!status.ok()) return status;
-    inode.gid &= (1u << CRAMFS_GID_WIDTH) - 1;
-    inode.mode &= ~static_cast<uint32_t>(S_ISGID);
-  }
-  if (entry.layout.has_value() && !S_ISREG(inode.mode)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": only regular files have a layout"));
-  }
-
-  switch (inode.mode & S_IFMT) {
-    case S_IFDIR:
-      return CollectChildren(entry, depth, node);
-    case S_IFREG:
-      node->data = entry.data;
-      if (node->data.size() > kMaxFileSize) {
-        absl::Status status = Limit(
-            &BuildWarnings::sizes_cut, path,
-            absl::StrCat(node->data.size(), " bytes, at most ", kMaxFileSize));
-        if (!status.ok()) return status;
-        node->data = node->data.first(kMaxFileSize);
-      }
-      inode.size = static_cast<uint32_t>(node->data.size());
-      break;
-    case S_IFLNK:
-      if (entry.target.empty() ||
-          entry.target.find('\0') != std::string::npos ||
-          entry.target.size() > kMaxLinkLength) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(path, ": not a possible symbolic link target"));
-      }
-      node->data = AsBytes(entry.target);
-      inode.size = static_cast<uint32_t>(node->data.size());
-      break;
-    case S_IFCHR:
-    case S_IFBLK:
-      if (std::max(entry.device_major, entry.device_minor) > kMaxDeviceNumber) {
-        absl::Status status =
-            Limit(&BuildWarnings::devices_cut, path,
-                  absl::StrCat("device ", entry.device_major, ":",
-                               entry.device_minor, " too large"));
-        if (!status.ok()) return status;
-      }
-      inode.size = (entry.device_major & kMaxDeviceNumber) << 8 |
-                   (entry.device_minor & kMaxDeviceNumber);
-      break;
-    case S_IFIFO:
-    case S_IFSOCK:
-      break;
-    default:
-      return absl::InvalidArgumentError(absl::StrCat(
-          path, ": no file type has mode ", absl::Hex(inode.mode)));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Writer::CollectChildren(const Entry& entry, int depth,
-                                     Node* node) {
-  if (depth > kMaxDepth) {
-    return absl::OutOfRangeError(absl::StrCat(
-        node->path, ": more than ", kMaxDepth, " levels of directories"));
-  }
-  std::vector<const Entry*> sorted;
-  sorted.reserve(entry.children.size());
-  for (const Entry& child : entry.children) sorted.push_back(&child);
-  // std::string compares as unsigned char, which is the order SORTED_DIRS
-  // promises.
-  std::sort(sorted.begin(), sorted.end(),
-            [](const Entry* a, const Entry* b) { return a->name < b->name; });
-  uint64_t size = 0;
-  const Entry* previous = nullptr;
-  for (const Entry* child : sorted) {
-    const std::string path =
-        absl::StrCat(node->path == "/" ? "" : node->path, "/", child->name);
-    bool keep = true;
-    absl::Status status = CheckName(child->name, path, &keep);
-    if (!status.ok()) return status;
-    if (!keep) continue;
-    if (previous != nullptr && previous->name == child->name) {
-      return absl::InvalidArgumentError(absl::StrCat(path, ": given twice"));
-    }
-    previous = child;
-    auto child_node = std::make_unique<Node>();
-    status = Collect(*child, path, depth + 1, child_node.get());
-    if (!status.ok()) return status;
-    child_node->inode.name_length =
-        static_cast<uint32_t>(RoundUp(child->name.size(), 4));
-    size += kInodeSize + child_node->inode.name_length;
-    node->children.push_back(std::move(child_node));
-  }
-  if (size > kMaxFileSize) {
-    return absl::OutOfRangeError(
-        absl::StrCat(node->path, ": directory of ", size, " bytes"));
-  }
-  node->inode.size = static_cast<uint32_t>(size);
   return absl::OkStatus();
 }
 
@@ -327,72 +151,61 @@ absl::Status Writer::PlaceDirectories(Node* root) {
   return absl::OkStatus();
 }
 
-absl::Status Writer::PlanExplicit(const Node& node, Plan* plan) const {
-  const FileLayout& layout = *node.entry->layout;
-  plan->automatic = false;
-  plan->alignment = static_cast<uint32_t>(layout.alignment);
-  plan->tail = layout.tail;
-  std::vector<bool> taken(plan->kinds.size(), false);
-  for (const BlockRun& run : layout.runs) {
-    if (run.first > run.last || run.last >= plan->kinds.size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(node.path, ": no blocks ", run.first, "-", run.last,
-                       " in a file of ", plan->kinds.size()));
+// Address space for the largest image that may come of it, so that growing
+// never copies; what is not written takes no memory.
+void Writer::Reserve() {
+  uint64_t most = out_.size() + kBlockSize;
+  for (const Node* node : files_) {
+    if (node->same != nullptr) continue;
+    const uint64_t blocks = node->plan.kinds.size();
+    most += 8 + blocks * (4 + compressBound(kBlockSize) - kBlockSize) +
+            node->inode.size;
+    for (BlockKind kind : node->plan.kinds) {
+      if (kind == BlockKind::kDirect) most += node->plan.alignment;
     }
-    for (uint32_t i = run.first; i <= run.last; ++i) {
-      if (taken[i]) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(node.path, ": two layouts for block ", i));
-      }
-      taken[i] = true;
-      plan->kinds[i] = run.kind;
-      if (run.kind == BlockKind::kHole &&
-          !AllZero(node.data.subspan(uint64_t{i} * kBlockSize, kBlockSize))) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            node.path, ": block ", i, " is not zero, it cannot be a hole"));
-      }
-    }
+    most += node->plan.tail == TailMode::kPacked ? 0 : kBlockSize;
   }
-  return absl::OkStatus();
+  // The last file that still may begin adds its bytes and a table.
+  out_.reserve(std::min<uint64_t>(most, uint64_t{kMaxDataOffset} * 5 / 4));
 }
 
-absl::StatusOr<Writer::Plan> Writer::PlanBlocks(const Node& node) const {
-  Plan plan;
-  plan.kinds.assign(BlockCount(node.data.size()), BlockKind::kCompressed);
-  if (node.entry->layout.has_value()) {
-    absl::Status status = PlanExplicit(node, &plan);
-    if (!status.ok()) return status;
-    return plan;
-  }
-  plan.alignment = options_.xip == XipMode::kEightByte ? 8 : kBlockSize;
-  plan.tail = options_.tail;
-  std::vector<LoadSegment> segments;
-  if (options_.xip != XipMode::kNone && S_ISREG(node.inode.mode) &&
-      IsElf(node.data)) {
-    // An ELF file that cannot be executed is stored like any other.
-    absl::StatusOr<std::vector<LoadSegment>> read = ReadLoadSegments(node.data);
-    if (read.ok()) segments = *std::move(read);
-  }
-  for (uint32_t i = 0; i < plan.kinds.size(); ++i) {
-    const uint64_t first = uint64_t{i} * kBlockSize;
-    const Bytes block = node.data.subspan(first, kBlockSize);
-    const bool direct = std::any_of(
-        segments.begin(), segments.end(), [&](const LoadSegment& segment) {
-          return (segment.read || segment.execute) && !segment.write &&
-                 segment.Overlaps(first, block.size());
-        });
-    if (direct) {
-      plan.kinds[i] = BlockKind::kDirect;
-    } else if (options_.explicit_holes && AllZero(block)) {
-      plan.kinds[i] = BlockKind::kHole;
+std::vector<Writer::Batch> Writer::MakeBatches() const {
+  std::vector<Batch> batches;
+  uint32_t room = 0;
+  for (Node* node : files_) {
+    if (node->same != nullptr) continue;
+    const uint32_t count = static_cast<uint32_t>(node->plan.kinds.size());
+    for (uint32_t first = 0; first < count;) {
+      if (room == 0) {
+        batches.emplace_back();
+        room = kBlocksInBatch;
+      }
+      const uint32_t piece = std::min(room, count - first);
+      batches.back().push_back({node, first, piece});
+      first += piece;
+      room -= piece;
     }
   }
-  return plan;
+  return batches;
 }
 
-absl::StatusOr<uint32_t> Writer::WriteBlock(Bytes block, BlockKind kind,
-                                            const Plan& plan) {
-  // Blocks are written in file order, so the start that a classic pointer
+void Writer::EncodeBatch(const Batch& batch, BlockEncoder* encoder,
+                         Encoded* encoded) {
+  encoded->data.blocks.clear();
+  encoded->data.bytes.clear();
+  for (const Piece& piece : batch) {
+    encoded->status = encoder->Encode(*piece.node, piece.first, piece.count,
+                                      &encoded->data, &encoded->unreadable);
+    if (!encoded->status.ok()) {
+      encoded->failed = piece.node;
+      return;
+    }
+  }
+}
+
+uint32_t Writer::PlaceBlock(Bytes block, BlockKind kind,
+                            const internal::Plan& plan) {
+  // Blocks are placed in file order, so the start that a classic pointer
   // implies is always where the previous block ended: a direct raw block
   // before another one is never short.
   switch (kind) {
@@ -409,89 +222,118 @@ absl::StatusOr<uint32_t> Writer::WriteBlock(Bytes block, BlockKind kind,
       Append(block);
       return at >> CRAMFS_BLK_DIRECT_PTR_SHIFT | CRAMFS_BLK_FLAGS;
     }
+    case BlockKind::kDirectCompressed: {
+      AlignTo(1u << CRAMFS_BLK_DIRECT_PTR_SHIFT);
+      const uint32_t at = static_cast<uint32_t>(out_.size());
+      out_.resize(at + 2);
+      codec_.Put16(&out_[at], static_cast<uint16_t>(block.size()));
+      Append(block);
+      return at >> CRAMFS_BLK_DIRECT_PTR_SHIFT | CRAMFS_BLK_FLAG_DIRECT_PTR;
+    }
     case BlockKind::kRaw:
       Append(block);
       return static_cast<uint32_t>(out_.size()) | CRAMFS_BLK_FLAG_UNCOMPRESSED;
     case BlockKind::kCompressed:
-    case BlockKind::kDirectCompressed:
       break;
   }
-  uLongf length = compressBound(block.size());
-  std::vector<uint8_t> stream(length);
-  const int error = compress2(stream.data(), &length, block.data(),
-                              block.size(), Z_BEST_COMPRESSION);
-  if (error != Z_OK) {
-    return absl::InternalError(absl::StrCat("zlib: ", zError(error)));
-  }
-  stream.resize(length);
-  if (kind == BlockKind::kDirectCompressed) {
-    AlignTo(1u << CRAMFS_BLK_DIRECT_PTR_SHIFT);
-    const uint32_t at = static_cast<uint32_t>(out_.size());
-    out_.resize(at + 2);
-    codec_.Put16(&out_[at], static_cast<uint16_t>(length));
-    Append(stream);
-    return at >> CRAMFS_BLK_DIRECT_PTR_SHIFT | CRAMFS_BLK_FLAG_DIRECT_PTR;
-  }
-  const bool may_be_raw = plan.automatic && (options_.extended_pointers ||
-                                             options_.xip != XipMode::kNone);
-  if (may_be_raw && length >= block.size()) {
-    return WriteBlock(block, BlockKind::kRaw, plan);
-  }
-  Append(stream);
+  Append(block);
   return static_cast<uint32_t>(out_.size());
 }
 
-absl::Status Writer::WriteFile(Node* node) {
-  std::vector<const Node*>* same = nullptr;
-  if (options_.merge_identical) {
-    const uint32_t sum =
-        static_cast<uint32_t>(crc32_z(0, node->data.data(), node->data.size()));
-    same = &written_[{sum, node->data.size()}];
-    for (const Node* other : *same) {
-      if (!MayShareData(*node, *other)) continue;
-      node->inode.offset = other->inode.offset;
-      return absl::OkStatus();
-    }
-  }
+absl::Status Writer::BeginFile(Node* node) {
   if (out_.size() >= kMaxDataOffset) {
     return absl::OutOfRangeError(
         absl::StrCat(node->path, ": beyond the largest image"));
   }
-  absl::StatusOr<Plan> plan = PlanBlocks(*node);
-  if (!plan.ok()) return plan.status();
-
-  const uint64_t table = out_.size();
-  node->inode.offset = static_cast<uint32_t>(table);
-  out_.resize(table + 4 * plan->kinds.size());
-  uint32_t pointer = 0;
-  for (uint32_t i = 0; i < plan->kinds.size(); ++i) {
-    const Bytes block =
-        node->data.subspan(uint64_t{i} * kBlockSize, kBlockSize);
-    absl::StatusOr<uint32_t> written = WriteBlock(block, plan->kinds[i], *plan);
-    if (!written.ok()) return written.status();
-    pointer = *written;
-    codec_.Put32(&out_[table + 4 * i], pointer);
-    if ((pointer & CRAMFS_BLK_FLAGS) != 0) {
-      image_.flags |= CRAMFS_FLAG_EXT_BLOCK_POINTERS;
-    }
-    ++image_.blocks;
-  }
-  const uint64_t partial = node->data.size() % kBlockSize;
-  if (plan->kinds.back() == BlockKind::kDirect && partial != 0 &&
-      plan->tail != TailMode::kPacked) {
-    out_.resize(out_.size() + kBlockSize - partial,
-                plan->tail == TailMode::kForeign ? kForeignByte : 0);
-  }
-  AlignTo(4);
-  if (same != nullptr) same->push_back(node);
+  node->inode.offset = static_cast<uint32_t>(out_.size());
+  out_.resize(out_.size() + 4 * node->plan.kinds.size());
   return absl::OkStatus();
 }
 
-absl::Status Writer::WriteData(Node* node) {
-  if (!node->data.empty()) return WriteFile(node);
-  for (const std::unique_ptr<Node>& child : node->children) {
-    absl::Status status = WriteData(child.get());
-    if (!status.ok()) return status;
+void Writer::EndFile(const Node& node) {
+  const uint64_t partial = node.inode.size % kBlockSize;
+  if (node.plan.kinds.back() == BlockKind::kDirect && partial != 0 &&
+      node.plan.tail != TailMode::kPacked) {
+    out_.resize(out_.size() + kBlockSize - partial,
+                node.plan.tail == TailMode::kForeign ? kForeignByte : 0);
+  }
+  AlignTo(4);
+}
+
+absl::Status Writer::PlaceBatch(const Batch& batch, const EncodedBlocks& data) {
+  Bytes bytes = data.bytes;
+  auto block = data.blocks.begin();
+  for (const Piece& piece : batch) {
+    Node* node = piece.node;
+    if (piece.first == 0) {
+      absl::Status status = BeginFile(node);
+      if (!status.ok()) return status;
+    }
+    const uint32_t end = piece.first + piece.count;
+    for (uint32_t i = piece.first; i < end; ++i, ++block) {
+      const uint32_t pointer =
+          PlaceBlock(bytes.first(block->length), block->kind, node->plan);
+      bytes.remove_prefix(block->length);
+      codec_.Put32(&out_[node->inode.offset + 4 * i], pointer);
+      if ((pointer & CRAMFS_BLK_FLAGS) != 0) {
+        image_.flags |= CRAMFS_FLAG_EXT_BLOCK_POINTERS;
+      }
+      ++image_.blocks;
+    }
+    if (end == node->plan.kinds.size()) EndFile(*node);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Writer::WriteFiles() {
+  const std::vector<Batch> batches = MakeBatches();
+  uint64_t done = 0, total = 0;
+  for (const Node* node : files_) {
+    if (node->same == nullptr) total += node->inode.size;
+  }
+  BlockEncoder::Rules rules;
+  rules.holes = options_.explicit_holes;
+  rules.raw = options_.extended_pointers || options_.xip != XipMode::kNone ||
+              !options_.xip_files.empty();
+  rules.level = options_.level;
+  const int jobs = ThreadsFor(options_.jobs);
+  std::vector<std::unique_ptr<BlockEncoder>> encoders;
+  for (int i = 0; i < jobs; ++i) {
+    encoders.push_back(std::make_unique<BlockEncoder>(rules));
+  }
+  const size_t window = kBatchesAhead * static_cast<size_t>(jobs);
+  std::vector<Encoded> results(window);
+  absl::Status status;
+  ParallelInOrder(
+      jobs, batches.size(), window,
+      [&](int worker, size_t i) {
+        EncodeBatch(batches[i], encoders[worker].get(), &results[i % window]);
+      },
+      [&](size_t i) {
+        const Encoded& result = results[i % window];
+        status = result.status;
+        if (!status.ok()) {
+          if (result.unreadable) failures_.push_back({result.failed, status});
+          return false;
+        }
+        status = PlaceBatch(batches[i], result.data);
+        if (!status.ok()) return false;
+        for (const Piece& piece : batches[i]) {
+          done += std::min(
+              uint64_t{piece.count} * kBlockSize,
+              piece.node->inode.size - uint64_t{piece.first} * kBlockSize);
+        }
+        if (options_.progress != nullptr && !options_.progress(done, total)) {
+          status = absl::CancelledError("interrupted");
+        }
+        return status.ok();
+      });
+  if (!status.ok()) return status;
+  for (Node* node : files_) {
+    // A file shared by its source may share with another by its bytes.
+    const Node* owner = node;
+    while (owner->same != nullptr) owner = owner->same;
+    node->inode.offset = owner->inode.offset;
   }
   return absl::OkStatus();
 }
@@ -527,30 +369,50 @@ void Writer::WriteSuperblock(const Node& root) {
 absl::StatusOr<Image> Writer::Write(const Entry& root_entry) {
   absl::Status status = CheckOptions();
   if (!status.ok()) return status;
-  if (!S_ISDIR(root_entry.mode)) {
-    return absl::InvalidArgumentError("/: not a directory");
-  }
   image_.flags = CRAMFS_FLAG_FSID_VERSION_2 | CRAMFS_FLAG_SORTED_DIRS;
-  Node root;
-  status = Collect(root_entry, "/", 0, &root);
+  status = internal::CollectTree(root_entry, options_, bad_, warnings_, &root_,
+                                 &image_.files);
   if (!status.ok()) return status;
+  if (options_.fail_on_warnings && warnings_->total() > 0) {
+    return absl::FailedPreconditionError("warnings are errors");
+  }
 
   if (!options_.boot_code.empty()) Append(AsBytes(options_.boot_code));
   out_.resize(start() + kSuperblockSize);
-  root.inode_position = start() + offsetof(cramfs_super, root);
+  root_.inode_position = start() + offsetof(cramfs_super, root);
   if (!options_.inserted.empty()) {
     image_.flags |= CRAMFS_FLAG_SHIFTED_ROOT_OFFSET;
     Append(AsBytes(options_.inserted));
     AlignTo(4);
   }
-  status = PlaceDirectories(&root);
+  status = PlaceDirectories(&root_);
   if (!status.ok()) return status;
-  status = WriteData(&root);
+
+  files_ = internal::DataOrder(&root_);
+  // Once a file has changed, look at all of them before compressing again.
+  status = internal::PlanFiles(files_, options_, !bad_.empty(), &failures_);
+  if (!status.ok()) return status;
+  if (!failures_.empty()) return failures_.front().status;
+  Reserve();
+  status = WriteFiles();
   if (!status.ok()) return status;
   AlignTo(kBlockSize);
-  WriteSuperblock(root);
+  WriteSuperblock(root_);
   image_.bytes = std::move(out_);
   return std::move(image_);
+}
+
+std::vector<Failure> Writer::failures() const {
+  std::vector<Failure> all;
+  if (failures_.empty()) return all;
+  for (const Node* node : files_) {
+    const auto found = std::find_if(
+        failures_.begin(), failures_.end(), [node](const Failure& failure) {
+          return failure.node->source() == node->source();
+        });
+    if (found != failures_.end()) all.push_back({node, found->status});
+  }
+  return all;
 }
 
 }  // namespace
@@ -597,8 +459,35 @@ Entry& Entry::Add(Entry child) {
 ImageBuilder::ImageBuilder(BuildOptions options)
     : options_(std::move(options)) {}
 
-absl::StatusOr<Image> ImageBuilder::Build(const Entry& root) const {
-  return Writer(options_).Write(root);
+absl::StatusOr<Image> ImageBuilder::Build(const Entry& root,
+                                          BuildWarnings* warnings) const {
+  // What was known before, and files found changed on the way.
+  BuildWarnings base;
+  if (warnings != nullptr) base = *warnings;
+  BadSources bad;
+  for (int attempt = 0;; ++attempt) {
+    BuildWarnings all = base;
+    Writer writer(options_, bad, &all);
+    absl::StatusOr<Image> image = writer.Write(root);
+    if (warnings != nullptr) *warnings = all;
+    const std::vector<Failure> failures = writer.failures();
+    if (failures.empty()) {
+      if (image.ok()) image->warnings = all;
+      return image;
+    }
+    const Failure& first = failures.front();
+    if (!options_.lenient || attempt == kMostAttempts) {
+      return absl::Status(
+          first.status.code(),
+          absl::StrCat(first.node->path, ": ", first.status.message()));
+    }
+    for (const Failure& failure : failures) {
+      bad.insert(failure.node->source());
+      base.Add(&BuildWarnings::skipped,
+               absl::StrCat(failure.node->path, ": ", failure.status.message(),
+                            "; left out"));
+    }
+  }
 }
 
 }  // namespace faultline::cramfs
