@@ -3,9 +3,11 @@
 #include "cramfs/tools/writer.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -438,60 +440,218 @@ TEST(WriterTest, RefusesTreesDeeperThanTheReaderGoes) {
   }
 }
 
-TEST(HostTreeTest, TakesTreeAsItIsAndFollowsNoLink) {
-  const std::string directory = MakeTempDirectory();
-  ASSERT_EQ(mkdir((directory + "/sub").c_str(), 0755), 0);
-  WriteHostFile(directory + "/sub/file", Text(10000, 1));
-  ASSERT_EQ(chmod((directory + "/sub/file").c_str(), 04711), 0);
-  ASSERT_EQ(symlink("/etc", (directory + "/out").c_str()), 0);
-  ASSERT_EQ(symlink("sub", (directory + "/in").c_str()), 0);
-  ASSERT_EQ(mkfifo((directory + "/fifo").c_str(), 0600), 0);
+TEST(WriterTest, ListedFilesAreDirectThroughout) {
+  Entry root = Entry::Directory("");
+  Entry& bin = root.Add(Entry::Directory("bin"));
+  bin.Add(Entry::File("flat", Text(2 * kPage + 10, 1)));
+  bin.Add(Entry::File("twin", Text(2 * kPage + 10, 1)));
+  root.Add(Entry::File("elf", MakeElf(64, false, 5 * kPage, kSegments)));
   BuildOptions options;
-  options.squash_owner = true;
-  const auto image = BuildFromDirectory(directory, options);
-  ASSERT_TRUE(image.ok()) << image.status();
-  EXPECT_EQ(image->warnings.total(), 0u);
-  const auto reader = ImageReader::Open(image->bytes);
-  ASSERT_TRUE(reader.ok()) << reader.status();
-  EXPECT_TRUE(reader->Check().ok());
-  const auto file = reader->Lookup("/sub/file");
-  ASSERT_TRUE(file.ok()) << file.status();
-  EXPECT_EQ(file->inode.mode, S_IFREG | 04711u);
-  EXPECT_TRUE(*reader->ReadFile(*file) == Text(10000, 1));
-  EXPECT_EQ(*reader->ReadLink(*reader->Lookup("/out")), "/etc");
-  EXPECT_EQ(*reader->ReadLink(*reader->Lookup("/in")), "sub");
-  EXPECT_TRUE(S_ISFIFO(reader->Lookup("/fifo")->inode.mode));
-  EXPECT_EQ(reader->List(reader->root())->size(), 4u);
-  const auto again = BuildFromDirectory(directory, options);
-  EXPECT_TRUE(again.ok() && again->bytes == image->bytes);
+  options.xip_files = {"bin/flat"};
+  const Image image = MustBuild(root, options);
+  ExpectHolds(image.bytes, root);
+  EXPECT_EQ(LayoutOf(image.bytes, "/bin/flat"), "ddd");
+  EXPECT_TRUE(MapOf(image.bytes, "/bin/flat")[1].mappable());
+  EXPECT_EQ(LayoutOf(image.bytes, "/bin/twin"), "ccr") << "shared the layout";
+  EXPECT_EQ(LayoutOf(image.bytes, "/elf"), "ccccc");
+
+  options.xip = XipMode::kEightByte;
+  options.xip_files = {"/bin/flat", "/elf"};
+  const Image eight = MustBuild(root, options);
+  ExpectHolds(eight.bytes, root);
+  EXPECT_EQ(MapOf(eight.bytes, "/bin/flat")[0].offset % 8, 0u);
+  EXPECT_EQ(LayoutOf(eight.bytes, "/elf"), "ddddd");
+
+  for (const char* path : {"bin/none", "bin", ""}) {
+    options.xip_files = {"bin/flat", path};
+    EXPECT_EQ(ImageBuilder(options).Build(root).status().code(),
+              absl::StatusCode::kNotFound)
+        << path;
+  }
 }
 
-TEST(HostTreeTest, NamesWhatItCannotRead) {
-  EXPECT_EQ(BuildFromDirectory("/nonexistent", {}).status().code(),
-            absl::StatusCode::kNotFound);
-  const std::string directory = MakeTempDirectory();
-  WriteHostFile(directory + "/secret", Text(10, 1));
-  ASSERT_EQ(chmod(directory.c_str(), 0755), 0);
-  ASSERT_EQ(chmod((directory + "/secret").c_str(), 0), 0);
-  const bool root = geteuid() == 0;
-  if (root && seteuid(65534) != 0) {
-    GTEST_SKIP() << "root may read everything, and stays root here";
-  }
+TEST(WriterTest, TailOptionHoldsForElfFiles) {
+  Entry root = Entry::Directory("");
+  root.Add(Entry::File("a", MakeElf(32, false, kPage + 500,
+                                    {{.flags = 5, .size = kPage + 500}})));
+  root.Add(Entry::File("b", Text(100, 2)));
   BuildOptions options;
-  options.squash_owner = true;
-  const auto strict = BuildFromDirectory(directory, options);
-  options.lenient = true;
-  const auto lenient = BuildFromDirectory(directory, options);
-  const bool reachable =
-      strict.status().code() != absl::StatusCode::kPermissionDenied ||
-      absl::StrContains(strict.status().message(), "/secret");
-  ASSERT_TRUE(!root || seteuid(0) == 0);
-  if (!reachable) GTEST_SKIP() << "temporary directory is root's alone";
-  EXPECT_EQ(strict.status().code(), absl::StatusCode::kPermissionDenied);
-  EXPECT_TRUE(absl::StrContains(strict.status().message(), "/secret"));
-  ASSERT_TRUE(lenient.ok()) << lenient.status();
-  EXPECT_EQ(lenient->warnings.skipped, 1u);
-  EXPECT_EQ(lenient->files, 1u);
+  options.xip = XipMode::kPageAligned;
+  for (TailMode tail : {TailMode::kPacked, TailMode::kOwnPage}) {
+    options.tail = tail;
+    const Image image = MustBuild(root, options);
+    ExpectHolds(image.bytes, root);
+    const BlockInfo last = MapOf(image.bytes, "/a").back();
+    const BlockInfo next = MapOf(image.bytes, "/b").front();
+    ASSERT_TRUE(last.mappable());
+    EXPECT_EQ(next.offset < last.offset + kPage, tail == TailMode::kPacked);
+  }
+}
+
+// Everything a build can do at once, on a tree whose files need many batches.
+TEST(WriterTest, SameBytesOnAnyNumberOfThreads) {
+  Entry root = AllTypes();
+  Entry& more = root.Add(Entry::Directory("more"));
+  for (uint32_t i = 0; i < 40; ++i) {
+    const std::string name = "f" + std::to_string(i);
+    more.Add(Entry::File(name, Text(i * 977 % 30000, i % 40)));
+    more.Add(Entry::File(name + "e", MakeElf(i % 2 ? 32 : 64, i % 3 == 0,
+                                             5 * kPage + i, kSegments)));
+  }
+  more.Add(Entry::File("large", Noise(150 * kPage + 1, 9)));
+  more.Add(Entry::File("holes", std::vector<uint8_t>(150 * kPage)));
+  for (int bits = 0; bits < 4; ++bits) {
+    BuildOptions options;
+    options.byte_order = bits & 1 ? ByteOrder::kBig : ByteOrder::kLittle;
+    options.explicit_holes = bits & 1;
+    options.xip = bits & 2 ? XipMode::kPageAligned : XipMode::kNone;
+    options.tail = bits & 2 ? TailMode::kOwnPage : TailMode::kPacked;
+    options.jobs = 1;
+    SCOPED_TRACE(bits);
+    const Image one = MustBuild(root, options);
+    if (bits == 3) ExpectHolds(one.bytes, root);
+    for (int jobs : {2, 3, 8, 0}) {
+      options.jobs = jobs;
+      EXPECT_TRUE(MustBuild(root, options).bytes == one.bytes) << jobs;
+    }
+  }
+}
+
+TEST(WriterTest, StreamsAreThoseOfCompress2AtEveryLevel) {
+  const std::vector<uint8_t> data = Text(3 * kPage + 99, 3);
+  Entry root = Entry::Directory("");
+  root.Add(Entry::File("f", data));
+  BuildOptions options;
+  for (options.level = 1; options.level <= 9; ++options.level) {
+    const Image image = MustBuild(root, options);
+    EXPECT_EQ(LayoutOf(image.bytes, "/f"), "cccc");
+    const auto map = MapOf(image.bytes, "/f");
+    ASSERT_EQ(map.size(), 4u);
+    for (size_t i = 0; i < map.size(); ++i) {
+      const size_t size = std::min<size_t>(kPage, data.size() - i * kPage);
+      uLongf length = compressBound(size);
+      std::vector<uint8_t> expected(length);
+      ASSERT_EQ(compress2(expected.data(), &length, &data[i * kPage], size,
+                          options.level),
+                Z_OK);
+      expected.resize(length);
+      const std::vector<uint8_t> stored(
+          image.bytes.begin() + map[i].offset,
+          image.bytes.begin() + map[i].offset + map[i].length);
+      EXPECT_TRUE(stored == expected) << options.level << " " << i;
+    }
+  }
+  EXPECT_EQ(ImageBuilder(options).Build(root).status().code(),
+            absl::StatusCode::kInvalidArgument)
+      << "level 10";
+}
+
+TEST(WriterTest, WarningsAreErrorsBeforeAnyWorkWhenAsked) {
+  Entry root = Entry::Directory("");
+  root.Add(Entry::File("f", Text(5000, 1))).uid = 70000;
+  root.Add(Entry::Device("d", S_IFCHR | 0600, 1, 300));
+  BuildOptions options;
+  options.lenient = options.fail_on_warnings = true;
+  int calls = 0;
+  options.progress = [&](uint64_t, uint64_t) { return ++calls > 0; };
+  BuildWarnings warnings;
+  EXPECT_EQ(ImageBuilder(options).Build(root, &warnings).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(calls, 0);
+  EXPECT_EQ(warnings.uids_cut, 1u);
+  EXPECT_EQ(warnings.devices_cut, 1u);
+  EXPECT_EQ(warnings.messages.size(), 2u);
+  options.fail_on_warnings = false;
+  EXPECT_TRUE(ImageBuilder(options).Build(root).ok());
+  EXPECT_GT(calls, 0);
+}
+
+TEST(WriterTest, ProgressCoversAllBytesAndCanStop) {
+  Entry root = Entry::Directory("");
+  root.Add(Entry::File("a", Text(300 * kPage + 7, 1)));
+  root.Add(Entry::File("b", Text(10, 2)));
+  for (int jobs : {1, 4}) {
+    BuildOptions options;
+    options.jobs = jobs;
+    uint64_t last = 0;
+    options.progress = [&](uint64_t done, uint64_t total) {
+      EXPECT_GT(done, last);
+      EXPECT_EQ(total, 300 * kPage + 17);
+      last = done;
+      return true;
+    };
+    MustBuild(root, options);
+    EXPECT_EQ(last, 300 * kPage + 17);
+    options.progress = [](uint64_t, uint64_t) { return false; };
+    EXPECT_EQ(ImageBuilder(options).Build(root).status().code(),
+              absl::StatusCode::kCancelled);
+  }
+}
+
+// Fails from its n-th reading on.
+class FailingSource : public FileSource {
+ public:
+  FailingSource(uint64_t size, int good) : size_(size), good_(good) {}
+  uint64_t size() const override { return size_; }
+  absl::Status Read(uint64_t, absl::Span<uint8_t> buffer) const override {
+    if (reads_++ >= good_) return absl::AbortedError("changed");
+    std::fill(buffer.begin(), buffer.end(), 7);
+    return absl::OkStatus();
+  }
+
+ private:
+  const uint64_t size_;
+  const int good_;
+  mutable std::atomic<int> reads_{0};
+};
+
+TEST(WriterTest, SourcesThatFailLateAreLeftOutAndCounted) {
+  for (int good : {0, 1, 3}) {
+    for (int jobs : {1, 4}) {
+      SCOPED_TRACE(good);
+      const auto make = [&] {
+        Entry root = Entry::Directory("");
+        root.Add(Entry::File("a", Text(400 * kPage, 1)));
+        Entry bad = Entry::File("bad", {});
+        bad.source = std::make_shared<FailingSource>(400 * kPage, good);
+        root.Add(bad);
+        bad.name = "bad too";  // another name of the same file
+        root.Add(bad);
+        root.Add(Entry::File("z", Text(3 * kPage, 2)));
+        return root;
+      };
+      BuildOptions options;
+      options.jobs = jobs;
+      const auto strict = ImageBuilder(options).Build(make());
+      EXPECT_EQ(strict.status().code(), absl::StatusCode::kAborted);
+      EXPECT_TRUE(absl::StrContains(strict.status().message(), "/bad: changed"))
+          << strict.status();
+      options.lenient = true;
+      const auto image = ImageBuilder(options).Build(make());
+      ASSERT_TRUE(image.ok()) << image.status();
+      EXPECT_EQ(image->warnings.skipped, 2u);
+      EXPECT_EQ(image->warnings.total(), 2u);
+      Entry rest = make();
+      rest.children.erase(rest.children.begin() + 1, rest.children.begin() + 3);
+      ExpectHolds(image->bytes, rest);
+      options.fail_on_warnings = true;
+      EXPECT_EQ(ImageBuilder(options).Build(make()).status().code(),
+                absl::StatusCode::kFailedPrecondition);
+    }
+  }
+}
+
+TEST(WriterTest, DataThatWouldBeginBeyondTheLimitIsRefused) {
+  Entry root = Entry::Directory("");
+  root.Add(Entry::File("first", Text(5000, 1)));
+  BuildOptions options;
+  options.inserted = std::string(kMaxDataOffset - 4096, 'x');
+  root.Add(Entry::File("second", Noise(2 * kPage, 2)));
+  root.Add(Entry::File("third", Text(5001, 3)));
+  const auto image = ImageBuilder(options).Build(root);
+  EXPECT_EQ(image.status().code(), absl::StatusCode::kOutOfRange);
+  EXPECT_TRUE(absl::StrContains(image.status().message(), "/third"))
+      << image.status();
 }
 
 }  // namespace

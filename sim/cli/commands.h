@@ -21,6 +21,7 @@ int ReplayCommand(Io& io, const Args& args);
 int StressCommand(Io& io, const Args& args);
 int HostCommand(Io& io, const Args& args);
 int MapsCommand(Io& io, const Args& args);
+int MkcramfsCommand(Io& io, const Args& args);
 int ListCommand(Io& io, const Args& args);
 int LitmusCommand(Io& io, const Args& args);
 

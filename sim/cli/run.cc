@@ -28,6 +28,7 @@ constexpr Command kCommands[] = {
      "they\n            differ from the model"},
     {"maps", MapsCommand,
      "map a file of a cramfs image and show what backs each page"},
+    {"mkcramfs", MkcramfsCommand, "make a cramfs image of a directory"},
     {"list", ListCommand,
      "variants, fixes, litmus, checkers, strategies or defects that there are"},
     {"litmus", LitmusCommand, "check litmus files, or print them canonically"},
