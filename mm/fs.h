@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What mm needs of the VFS (include/linux/fs.h, dcache.h, pagemap.h): files,
- * inodes, address spaces, super blocks, and file system types.  A path is
- * walked component by component through inode_operations->lookup.
+ * inodes, address spaces, super blocks, and file system types; pipes and block
+ * devices as far as reading goes.  A path is walked component by component
+ * through inode_operations->lookup, and ->get_link where a link stands.
  */
 #ifndef FAULTLINE_MM_FS_H_
 #define FAULTLINE_MM_FS_H_

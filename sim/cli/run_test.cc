@@ -234,8 +234,8 @@ TEST(RunTest, StressRunsTheSameProgramOnThreads) {
 }
 
 TEST(RunTest, EveryListHasLines) {
-  for (const char* what : {"variants", "fixes", "litmus", "checkers",
-                           "strategies", "defects"}) {
+  for (const char* what :
+       {"variants", "fixes", "litmus", "checkers", "strategies", "defects"}) {
     const Outcome outcome = Execute({"list", what});
     EXPECT_EQ(outcome.code, kExitOk) << what << outcome.err;
     EXPECT_TRUE(absl::StrContains(outcome.out, "\n")) << what;
