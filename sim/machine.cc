@@ -71,10 +71,10 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(
   machine->library_ = library;
   machine->image_ = image;
   machine->mount_options_ =
-      kernel.physmem ? absl::StrFormat("physaddr=0x%x,variant=%s",
-                                       MachineOptions::kRomPhys,
-                                       options.variant)
-                     : absl::StrFormat("dev=0,variant=%s", options.variant);
+      kernel.physmem
+          ? absl::StrFormat("physaddr=0x%x,variant=%s",
+                            MachineOptions::kRomPhys, options.variant)
+          : absl::StrFormat("dev=0,variant=%s", options.variant);
   fl_machine_config& config = machine->config_;
   config.struct_bytes = sizeof config;
   config.cpus = options.cpus;
