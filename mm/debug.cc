@@ -101,11 +101,41 @@ static u32 check_vma_alone(const struct mm_struct *mm,
 	return bad;
 }
 
+static u32 compare_pages(const char *name, kulong counted, kulong found)
+{
+	u32 bad = 0;
+
+	if (counted != found)
+		REPORT_BAD(bad, "mm->%s %llu, found %llu", name, KL(counted),
+			   KL(found));
+	return bad;
+}
+
+/* The counts of the mm are those of its vmas. */
+static u32 check_vm_counts(const struct mm_struct *mm)
+{
+	struct mm_struct sum = {};
+	const struct vm_area_struct *vma = mm->mmap;
+	u32 bad = 0;
+
+	for (int i = 0; vma && i < mm->map_count + 16; i++) {
+		vm_stat_account(&sum, vma->vm_flags, (klong)vma_pages(vma));
+		if (vma->vm_flags & VM_LOCKED)
+			sum.locked_vm += vma_pages(vma);
+		vma = vma->vm_next;
+	}
+	bad += compare_pages("total_vm", mm->total_vm, sum.total_vm);
+	bad += compare_pages("data_vm", mm->data_vm, sum.data_vm);
+	bad += compare_pages("exec_vm", mm->exec_vm, sum.exec_vm);
+	bad += compare_pages("stack_vm", mm->stack_vm, sum.stack_vm);
+	bad += compare_pages("locked_vm", mm->locked_vm, sum.locked_vm);
+	return bad;
+}
+
 static u32 browse_list(const struct mm_struct *mm)
 {
 	const struct vm_area_struct *vma, *prev = NULL;
 	int bound = mm->map_count + 16, count = 0;
-	kulong pages = 0;
 	u32 bad = 0;
 
 	for (vma = mm->mmap; vma && count < bound; vma = vma->vm_next) {
@@ -117,7 +147,6 @@ static u32 browse_list(const struct mm_struct *mm)
 		if (prev && vma->vm_start < prev->vm_end)
 			REPORT_BAD(bad, "vm_start %llx < pend %llx",
 				   KL(vma->vm_start), KL(prev->vm_end));
-		pages += vma_pages(vma);
 		prev = vma;
 		count++;
 	}
@@ -127,10 +156,7 @@ static u32 browse_list(const struct mm_struct *mm)
 	if (mm->highest_vm_end != (prev ? prev->vm_end : 0))
 		REPORT_BAD(bad, "mm->highest_vm_end %llx, found %llx",
 			   KL(mm->highest_vm_end), KL(prev ? prev->vm_end : 0));
-	if (mm->total_vm != pages)
-		REPORT_BAD(bad, "mm->total_vm %llu, found %llu",
-			   KL(mm->total_vm), KL(pages));
-	return bad;
+	return bad + check_vm_counts(mm);
 }
 
 /* The tree in order is the list, and every cached hole is right. */

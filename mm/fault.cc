@@ -17,7 +17,7 @@
  * mmap_sem is no longer held, to read its protection key; fixed, the key is
  * read before the handler runs.
  *
- * Left out: stack growth, kernel-space faults, prefetch errata, protection
+ * Left out: kernel-space faults, prefetch errata, protection
  * keys as such (every key is 0), perf and kprobes hooks.
  */
 #include "mm/fault.h"
@@ -122,6 +122,26 @@ static void mm_fault_error(u32 error_code, kulong address,
 		force_sig_fault(SIGBUS, BUS_ADRERR, address);
 }
 
+/*
+ * vma, the first above address, is a stack and now reaches down to it.  On x86
+ * user code has no business far below its stack pointer: as far as one
+ * instruction may reach that moves the pointer only afterwards (enter).
+ */
+static bool grow_stack(struct vm_area_struct *vma, kulong address,
+		       u32 error_code)
+{
+	if (!(vma->vm_flags & VM_GROWSDOWN))
+		return false;
+#ifdef CONFIG_X86_64
+	if ((error_code & PF_USER) &&
+	    address + 65536 + 32 * sizeof(kulong) < current->sp)
+		return false;
+#else
+	(void)error_code;
+#endif
+	return !expand_stack(vma, address);
+}
+
 void do_page_fault(kulong address, u32 error_code)
 {
 	struct task_struct *task = current;
@@ -148,7 +168,8 @@ void do_page_fault(kulong address, u32 error_code)
 		down_read(&mm->mmap_sem);
 	}
 	vma = find_vma(mm, address);
-	if (unlikely(!vma || vma->vm_start > address)) {
+	if (unlikely(!vma || (vma->vm_start > address &&
+			      !grow_stack(vma, address, error_code)))) {
 		bad_area(mm, error_code, address, SEGV_MAPERR);
 		return;
 	}

@@ -509,7 +509,7 @@ TEST_F(FaultTest, PageThatIsOursAloneIsNotCopiedAgain) {
 
 TEST_F(FaultTest, OutOfMemoryKillsTheTaskThatAsked) {
   Boot(40, 0);
-  const uint64_t m = Map(64, kRw);
+  const uint64_t m = Map(64, kRw, kAnonymous | FL_MAP_NORESERVE);
   int sig = 0;
   for (int i = 0; i < 64 && sig == 0; ++i) sig = Store(m + i * kPage, 1).sig;
   EXPECT_EQ(sig, SIGKILL);

@@ -160,6 +160,8 @@ static int page_cache_tree_insert(struct address_space *mapping,
 	}
 	if (spare)
 		kmem_cache_free(cache, spare);
+	if (!error)
+		percpu_counter_add(&current_machine()->nr_file_pages, 1);
 	return error;
 }
 
@@ -194,6 +196,7 @@ void delete_from_page_cache(struct page *page)
 	mapping->nrpages--;
 	WRITE_ONCE(page->mapping, (struct address_space *)NULL);
 	spin_unlock(&mapping->tree_lock);
+	percpu_counter_add(&current_machine()->nr_file_pages, -1);
 	put_page(page);
 }
 

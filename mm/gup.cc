@@ -63,7 +63,7 @@ int fixup_user_fault(struct task_struct *task, struct mm_struct *mm,
 	if (unlocked)
 		fault_flags |= FAULT_FLAG_ALLOW_RETRY;
 retry:
-	vma = find_vma(mm, address);
+	vma = find_extend_vma(mm, address);
 	if (!vma || address < vma->vm_start)
 		return -EFAULT;
 	if (!vma_permits_fault(vma, fault_flags))

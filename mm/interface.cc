@@ -54,6 +54,7 @@ static struct machine *machine_boot(void *arena, u64 bytes,
 	pgtable_cache_init(machine);
 	vfs_caches_init(machine);
 	fl_file_systems_init(machine);
+	overcommit_init(machine);
 	machine->boot_free_pages = machine->nr_free;
 	for (i = 0; i < machine->nr_caches; i++)
 		machine->boot_objects[i] =
@@ -139,6 +140,10 @@ static const struct fix *fix_at(u32 i)
 	    /* FL_FIX_CRAMFS_BOUNDS */
 	    {"cramfs_get_block_range-bounds",
 	     "a file with a block outside the image is not mapped directly"},
+	    /* FL_FIX_MMAP_REGION_UNACCT */
+	    {"mmap_region-unacct",
+	     "mmap of a file gives back the commit it was charged when the "
+	     "file refuses the mapping"},
 	};
 
 	return i < FL_FIXES ? &fixes[i] : NULL;
@@ -478,6 +483,22 @@ static s64 sys_madvise(u64 addr, u64 len, u32 advice)
 	return do_madvise((kulong)addr, (size_t)len, (int)advice);
 }
 
+static s64 sys_mremap(u64 addr, u64 old_len, u64 new_len, u32 flags,
+		      u64 new_addr)
+{
+	if (too_wide(addr) || too_wide(old_len) || too_wide(new_len) ||
+	    too_wide(new_addr))
+		return -EINVAL;
+	return do_mremap((kulong)addr, (kulong)old_len, (kulong)new_len, flags,
+			 (kulong)new_addr);
+}
+
+/* Too high for a register is too high for the heap as well. */
+static s64 sys_brk(u64 brk)
+{
+	return do_sys_brk(too_wide(brk) ? ~(kulong)0 : (kulong)brk);
+}
+
 static s64 sys_kill(struct task_struct *task, s32 sig)
 {
 	if (sig < 0 || sig > 64)
@@ -485,6 +506,11 @@ static s64 sys_kill(struct task_struct *task, s32 sig)
 	if (sig)
 		send_sig(sig, task);
 	return 0;
+}
+
+static void set_user_sp(u64 sp)
+{
+	current->sp = too_wide(sp) ? ~(kulong)0 : (kulong)sp;
 }
 
 /* ---- looking at things ---- */
@@ -552,6 +578,9 @@ static u32 check_machine(struct machine *machine)
 	}
 	wrong += report_left_over("free pages", machine->nr_free,
 				  machine->boot_free_pages);
+	wrong += report_left_over(
+	    "committed pages",
+	    (u64)percpu_counter_read(&machine->vm_committed_as), 0);
 	wrong +=
 	    report_left_over("reserved PAT ranges", machine->nr_pat_ranges, 0);
 	wrong += report_left_over("super blocks",
@@ -604,6 +633,8 @@ const struct fl_kernel faultline_kernel = {
     file_splice_read,
     pipe_read_out,
     mm_create,
+    set_rlimit,
+    set_start_brk,
     task_create,
     task_machine,
     mmput,
@@ -613,9 +644,12 @@ const struct fl_kernel faultline_kernel = {
     sys_munmap,
     sys_mprotect,
     sys_madvise,
+    sys_mremap,
+    sys_brk,
     sys_kill,
     futex_op,
     user_access,
+    set_user_sp,
     uml_access,
     sparc32_access,
     kvm_hva_to_pfn,

@@ -43,6 +43,17 @@ struct pipe_inode_info;
 #define FL_MAP_PRIVATE 2
 #define FL_MAP_FIXED 0x10
 #define FL_MAP_ANONYMOUS 0x20
+#define FL_MAP_32BIT 0x40 /* x86-64 only */
+#define FL_MAP_GROWSDOWN 0x100
+#define FL_MAP_NORESERVE 0x4000
+#define FL_MREMAP_MAYMOVE 1
+#define FL_MREMAP_FIXED 2
+
+/* Resources of set_rlimit, as in the uapi header. */
+#define FL_RLIMIT_DATA 2
+#define FL_RLIMIT_STACK 3
+#define FL_RLIMIT_MEMLOCK 8
+#define FL_RLIMIT_AS 9
 
 enum fl_access_kind { FL_LOAD = 0, FL_STORE = 1, FL_EXEC = 2 };
 
@@ -59,7 +70,10 @@ struct fl_machine_config {
 	uint32_t alloc_may_fail; /* every allocation is a choice point */
 	uint32_t reuse_freed;   /* freed memory may be handed out again at once */
 	uint32_t pat_off;       /* x86 without CONFIG_X86_PAT: no tracking */
+	uint32_t overcommit_memory; /* sysctl vm.*; 0 guess, 1 always, 2 never */
+	uint32_t overcommit_ratio;  /* percent of RAM; 0: 50 */
 	uint32_t reserved;
+	uint64_t overcommit_kbytes; /* 0: the ratio counts */
 };
 
 /* <signal.h> has a macro of the name; the layout must not depend on it. */
@@ -263,6 +277,20 @@ struct fl_kernel {
 
 	/* ---- processes [host] ---- */
 	struct mm_struct *(*mm_create)(struct machine *machine);
+	/*
+	 * setrlimit(2) of the process: soft and hard limit, bytes, ~0 for none.
+	 * -EINVAL: soft above hard, or no such resource.
+	 */
+	int (*set_rlimit)(struct mm_struct *mm, uint32_t resource,
+			  uint64_t soft, uint64_t hard);
+	/*
+	 * Where exec would have put the data segment and the heap, bytes, on
+	 * page boundaries: start_data <= end_data <= start_brk.  Before the
+	 * first sys_brk.  -EINVAL otherwise.  A new mm has an empty data segment
+	 * and its heap at the same place (mm_init.cc).
+	 */
+	int (*set_start_brk)(struct mm_struct *mm, uint64_t start_data,
+			     uint64_t end_data, uint64_t start_brk);
 	/* The task takes a reference to mm (NULL: a kernel thread). */
 	struct task_struct *(*task_create)(struct machine *machine,
 					   struct mm_struct *mm,
@@ -282,6 +310,13 @@ struct fl_kernel {
 	int64_t (*sys_munmap)(uint64_t addr, uint64_t len);
 	int64_t (*sys_mprotect)(uint64_t addr, uint64_t len, uint32_t prot);
 	int64_t (*sys_madvise)(uint64_t addr, uint64_t len, uint32_t advice);
+	/* flags: FL_MREMAP_*; new_addr counts with FL_MREMAP_FIXED only. */
+	int64_t (*sys_mremap)(uint64_t addr, uint64_t old_len,
+			      uint64_t new_len, uint32_t flags,
+			      uint64_t new_addr);
+	/* The end of the heap afterwards, bytes: `brk`, or what it was before
+	 * when that cannot be had.  0 asks.  -EINTR when killed. */
+	int64_t (*sys_brk)(uint64_t brk);
 	/* kill(2) of a task of the machine, host cookie as given. */
 	int64_t (*sys_kill)(struct task_struct *task, int32_t sig);
 	/* futex(2) FUTEX_WAKE_OP-style atomic store of value at addr. */
@@ -295,6 +330,12 @@ struct fl_kernel {
 	 */
 	void (*user_access)(uint32_t kind, uint64_t addr, uint32_t size,
 			    uint64_t value, struct fl_user_result *result);
+	/*
+	 * The stack pointer of current in user mode, bytes, for the rule of x86
+	 * that a stack grows for accesses near it only.  0, the value at first:
+	 * any access may grow it.
+	 */
+	void (*set_user_sp)(uint64_t sp);
 	/* A caller in the style of UML: handle_mm_fault on one vma pointer
 	 * until the pte is there. */
 	void (*uml_access)(uint32_t kind, uint64_t addr, uint32_t size,

@@ -103,6 +103,8 @@ static inline void flush_dcache_mmap_unlock(struct address_space *mapping)
 #define MAP_TYPE 0x0f
 #define MAP_FIXED 0x10
 #define MAP_ANONYMOUS 0x20
+#define MAP_32BIT 0x40
+#define MAP_GROWSDOWN 0x0100
 #define MAP_DENYWRITE 0x0800
 #define MAP_EXECUTABLE 0x1000
 #define MAP_LOCKED 0x2000
@@ -131,6 +133,37 @@ void __vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
 void __vma_link_file(struct vm_area_struct *vma);
 void __remove_shared_vm_struct(struct vm_area_struct *vma,
 			       struct address_space *mapping);
+void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
+	      struct vm_area_struct *prev, struct rb_node **rb_link,
+	      struct rb_node *rb_parent);
+/*
+ * A vma like *vmap for [addr, addr + len), which must be free, or a neighbour
+ * of the place that has grown over it; NULL: no memory.  *vmap changes when it
+ * was merged into the result.  *need_rmap_locks: a reverse map walk may come
+ * to the new place first, so that moving a pte needs the rmap locks.
+ * sem held for write.
+ */
+struct vm_area_struct *copy_vma(struct vm_area_struct **vmap, kulong addr,
+				kulong len, pgoff_t pgoff,
+				bool *need_rmap_locks);
+
+/* ---- limits.cc ---- */
+#define OVERCOMMIT_GUESS 0
+#define OVERCOMMIT_ALWAYS 1
+#define OVERCOMMIT_NEVER 2
+void rlimits_init(struct mm_struct *mm);
+/* Private writable memory has to be backed by something one day. */
+bool accountable_mapping(kulong vm_flags);
+/* Pages of [addr, end) that are mapped; sem held. */
+kulong count_vma_pages_range(struct mm_struct *mm, kulong addr, kulong end);
+/* -ENOSPC when a heap up to brk and the data segment are beyond rlim. */
+int check_data_rlimit(kulong rlim, kulong brk, kulong start, kulong end_data,
+		      kulong start_data);
+
+/* ---- vma_adjust.cc: around a change of vm_start, vm_end or vm_pgoff; the
+ * rwsem of the anon_vma held for write ---- */
+void anon_vma_interval_tree_pre_update_vma(struct vm_area_struct *vma);
+void anon_vma_interval_tree_post_update_vma(struct vm_area_struct *vma);
 
 /* ---- munmap.cc ---- */
 /* sem held for write; vma is in no list any more, its neighbours are prev and

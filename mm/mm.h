@@ -58,6 +58,37 @@ s64 vm_mmap_pgoff(struct file *file, kulong addr, kulong len, kulong prot,
 		  kulong flags, kulong pgoff);
 int vm_munmap(kulong start, size_t len);
 
+/* The room that a stack which grows keeps free below itself, bytes. */
+#define STACK_GUARD_GAP (256 * PAGE_SIZE)
+/* Where a vma begins as far as others are concerned. */
+static inline kulong vm_start_gap(const struct vm_area_struct *vma)
+{
+	kulong start = vma->vm_start;
+
+	if (vma->vm_flags & VM_GROWSDOWN)
+		start = start > STACK_GUARD_GAP ? start - STACK_GUARD_GAP : 0;
+	return start;
+}
+
+/* ---- limits.cc ---- */
+#define STACK_LIMIT ((kulong)8 << 20)
+#define MLOCK_LIMIT ((kulong)64 << 10)
+/* Once, at boot: what the reserves are depends on the memory then free. */
+void overcommit_init(struct machine *machine);
+/* The soft limit of current's process, bytes. */
+kulong rlimit(u32 resource);
+/* -EINVAL: no such resource, or soft above hard.  No lock. */
+int set_rlimit(struct mm_struct *mm, u32 resource, u64 soft, u64 hard);
+/* RLIMIT_AS, and RLIMIT_DATA if a mapping of vm_flags is data; sem held. */
+bool may_expand_vm(struct mm_struct *mm, kulong vm_flags, kulong npages);
+/* 0, or -EAGAIN when len more bytes must not be locked; sem held. */
+int mlock_future_check(struct mm_struct *mm, kulong vm_flags, kulong len);
+bool can_do_mlock(void);
+/* Charges npages of committed memory: 0, or -ENOMEM and nothing charged. */
+int security_vm_enough_memory(struct mm_struct *mm, kulong npages);
+/* Gives charged pages back. */
+void vm_unacct_memory(kulong pages);
+
 /* ---- vmacache.cc ---- */
 struct vm_area_struct *vmacache_find(struct mm_struct *mm, kulong addr);
 void vmacache_update(kulong addr, struct vm_area_struct *vma);
@@ -69,6 +100,25 @@ void vmacache_invalidate(struct mm_struct *mm);
 s64 do_mprotect(kulong start, size_t len, kulong prot);
 int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev,
 		   kulong start, kulong end, kulong newflags);
+
+/* ---- mremap.cc ---- */
+s64 do_mremap(kulong addr, kulong old_len, kulong new_len, kulong flags,
+	      kulong new_addr);
+
+/* ---- brk.cc ---- */
+/* The end of the heap afterwards, bytes; -EINTR. */
+s64 do_sys_brk(kulong brk);
+int do_brk_flags(kulong addr, kulong request, kulong flags);
+/* -EINVAL unless page aligned, in order, and in user space.  [host] */
+int set_start_brk(struct mm_struct *mm, u64 start_data, u64 end_data,
+		  u64 start_brk);
+
+/* ---- expand_stack.cc; sem held for read or write ---- */
+int expand_downwards(struct vm_area_struct *vma, kulong address);
+/* The vma is the first above address and has VM_GROWSDOWN. */
+int expand_stack(struct vm_area_struct *vma, kulong address);
+/* The vma of addr, grown down to it if it is a stack; NULL. */
+struct vm_area_struct *find_extend_vma(struct mm_struct *mm, kulong addr);
 
 /* ---- madvise.cc ---- */
 s64 do_madvise(kulong start, size_t len, int behavior);
@@ -203,6 +253,8 @@ static inline int mm_counter(struct page *page)
 int track_pfn_remap(struct vm_area_struct *vma, kulong pfn, kulong addr,
 		    kulong size);
 void untrack_pfn(struct vm_area_struct *vma, kulong pfn, kulong size);
+/* The frames belong to another vma now. */
+void untrack_pfn_moved(struct vm_area_struct *vma);
 
 /* ---- fault.cc: the architecture's page fault; gup.cc, futex.cc ---- */
 #define PF_PROT 1

@@ -14,6 +14,16 @@
 #include "mm/internal.h"
 #include "mm/pgtable.h"
 
+/*
+ * Where the heap of a process begins that no exec has built: where 4.13 puts a
+ * position-independent program (ELF_ET_DYN_BASE).
+ */
+#ifdef CONFIG_X86_64
+#define DEFAULT_START_BRK PAGE_ALIGN(TASK_SIZE / 3 * 2)
+#else
+#define DEFAULT_START_BRK ((kulong)0x00400000)
+#endif
+
 void mm_caches_init(struct machine *machine)
 {
 	machine->vm_area_cachep = kmem_cache_create(
@@ -41,6 +51,11 @@ struct mm_struct *mm_alloc(struct machine *machine)
 	spin_lock_init(&mm->page_table_lock);
 	mm->task_size = TASK_SIZE;
 	mm->mmap_base = mmap_base(TASK_SIZE);
+	rlimits_init(mm);
+	mm->start_data = DEFAULT_START_BRK;
+	mm->end_data = DEFAULT_START_BRK;
+	mm->start_brk = DEFAULT_START_BRK;
+	mm->brk = DEFAULT_START_BRK;
 
 	mm->pgd = pgd_alloc(mm);
 	if (!mm->pgd) {

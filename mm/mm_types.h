@@ -127,6 +127,18 @@ struct vm_area_struct {
 	void *vm_private_data; /* mmap_sem; the driver's */
 };
 
+/* Limits of a process that are modelled; bytes, as in the uapi header. */
+#define RLIMIT_DATA 2
+#define RLIMIT_STACK 3
+#define RLIMIT_MEMLOCK 8
+#define RLIMIT_AS 9
+#define RLIM_NLIMITS 16
+#define RLIM_INFINITY (~(kulong)0)
+
+struct rlimit {
+	kulong rlim_cur, rlim_max;
+};
+
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES,
        NR_MM_COUNTERS };
 
@@ -148,6 +160,9 @@ struct mm_struct {
 	struct rw_semaphore mmap_sem;
 	kulong total_vm, data_vm, exec_vm, stack_vm, locked_vm, pinned_vm;
 	kulong def_flags;
+	kulong start_data, end_data; /* bytes; constant after exec */
+	kulong start_brk, brk;       /* bytes; brk: mmap_sem for writing */
+	struct rlimit rlim[RLIM_NLIMITS]; /* read and written racily */
 	atomic_long_t rss_stat[NR_MM_COUNTERS]; /* pages */
 	kulong flags; /* MMF_*; atomic bits */
 	struct machine *machine;

@@ -3,15 +3,16 @@
  * Finding and making mappings, after mm/mmap.c of 4.13: find_vma,
  * find_vma_prev, find_vma_links, __vma_link, vma_link, unlink_file_vma,
  * do_mmap, mmap_region, vm_mmap_pgoff, vm_stat_account, vm_get_page_prot,
- * vma_set_page_prot, vma_wants_writenotify.
+ * vma_set_page_prot, vma_wants_writenotify, copy_vma.
  *
- * Left out: resource limits (RLIMIT_AS, RLIMIT_DATA, RLIMIT_MEMLOCK) and
- * overcommit are never reached, though VM_ACCOUNT is set where it is in 4.13,
- * for vma_merge compares it; VM_DENYWRITE; huge pages; protection keys;
- * personality; noexec mounts; append-only files; mandatory locks; uprobes and
- * perf.  MAP_LOCKED counts in locked_vm but populates nothing.  Shared
- * anonymous memory (it needs shmem), growing stacks, MAP_POPULATE and the huge
- * page flags are refused with -ENOSYS rather than done wrong.
+ * FL_FIX_MMAP_REGION_UNACCT: 4.13 forgets what it charged for a private
+ * writable mapping when the file's ->mmap fails.
+ *
+ * Left out: VM_DENYWRITE; huge pages; protection keys; personality; noexec
+ * mounts; append-only files; mandatory locks; uprobes and perf.  MAP_LOCKED
+ * counts in locked_vm but populates nothing.  Shared anonymous memory (it
+ * needs shmem), MAP_POPULATE and the huge page flags are refused with -ENOSYS
+ * rather than done wrong.
  *
  * Locks: mmap_sem, for reading to find, for writing to change.  i_mmap_rwsem
  * of the file is taken inside it, by vma_link and unlink_file_vma.
@@ -211,9 +212,9 @@ void __vma_link_file(struct vm_area_struct *vma)
 	flush_dcache_mmap_unlock(mapping);
 }
 
-static void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
-		     struct vm_area_struct *prev, struct rb_node **rb_link,
-		     struct rb_node *rb_parent)
+void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
+	      struct vm_area_struct *prev, struct rb_node **rb_link,
+	      struct rb_node *rb_parent)
 {
 	struct address_space *mapping = NULL;
 
@@ -251,16 +252,66 @@ void unlink_file_vma(struct vm_area_struct *vma)
 	i_mmap_unlock_write(mapping);
 }
 
+struct vm_area_struct *copy_vma(struct vm_area_struct **vmap, kulong addr,
+				kulong len, pgoff_t pgoff,
+				bool *need_rmap_locks)
+{
+	struct vm_area_struct *vma = *vmap, *new_vma, *prev;
+	const kulong vma_start = vma->vm_start;
+	struct mm_struct *mm = vma->vm_mm;
+	struct rb_node **rb_link, *rb_parent;
+	bool faulted_in_anon_vma = true;
+
+	/* Nothing refers to its offsets yet, so they may fit the new place
+	 * and its neighbours. */
+	if (unlikely(vma_is_anonymous(vma) && !vma->anon_vma)) {
+		pgoff = addr >> PAGE_SHIFT;
+		faulted_in_anon_vma = false;
+	}
+
+	if (find_vma_links(mm, addr, addr + len, &prev, &rb_link, &rb_parent))
+		return NULL;
+	new_vma = vma_merge(mm, prev, addr, addr + len, vma->vm_flags,
+			    vma->anon_vma, vma->vm_file, pgoff);
+	if (new_vma) {
+		if (unlikely(vma_start >= new_vma->vm_start &&
+			     vma_start < new_vma->vm_end)) {
+			/* The source itself was swallowed: with pages in it
+			 * its offsets would not have fitted. */
+			VM_BUG_ON_VMA(faulted_in_anon_vma, new_vma);
+			*vmap = vma = new_vma;
+		}
+		*need_rmap_locks = new_vma->vm_pgoff <= vma->vm_pgoff;
+		return new_vma;
+	}
+
+	new_vma = (struct vm_area_struct *)kmem_cache_alloc(
+	    mm->machine->vm_area_cachep, GFP_KERNEL);
+	if (!new_vma)
+		return NULL;
+	*new_vma = *vma;
+	new_vma->vm_start = addr;
+	new_vma->vm_end = addr + len;
+	new_vma->vm_pgoff = pgoff;
+	INIT_LIST_HEAD(&new_vma->anon_vma_chain);
+	if (anon_vma_clone(new_vma, vma)) {
+		kmem_cache_free(mm->machine->vm_area_cachep, new_vma);
+		return NULL;
+	}
+	if (new_vma->vm_file)
+		get_file(new_vma->vm_file);
+	if (new_vma->vm_ops && new_vma->vm_ops->open)
+		new_vma->vm_ops->open(new_vma);
+	vma_link(mm, new_vma, prev, rb_link, rb_parent);
+	/* Equal keys go in behind: rmap comes to the new one last. */
+	*need_rmap_locks = false;
+	return new_vma;
+}
+
 /* ---- mmap ---- */
 
 static const struct vm_operations_struct dummy_vm_ops = {NULL, NULL, NULL,
 							 NULL, NULL, NULL};
-
-/* Private writable memory has to be backed by something one day. */
-static bool accountable_mapping(kulong vm_flags)
-{
-	return (vm_flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE;
-}
 
 /*
  * The file's half of a new vma.  ->mmap may set vm_ops, vm_flags, vm_pgoff
@@ -305,7 +356,16 @@ kulong mmap_region(struct file *file, kulong addr, kulong len, kulong vm_flags,
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma, *prev;
 	struct rb_node **rb_link, *rb_parent;
+	const kulong npages = len >> PAGE_SHIFT;
+	kulong charged = 0;
 	int error;
+
+	/* What goes away to make room counts for it. */
+	if (!may_expand_vm(mm, vm_flags, npages) &&
+	    !may_expand_vm(mm, vm_flags,
+			   npages -
+			       count_vma_pages_range(mm, addr, addr + len)))
+		return (kulong)-ENOMEM;
 
 	while (
 	    find_vma_links(mm, addr, addr + len, &prev, &rb_link, &rb_parent)) {
@@ -313,8 +373,12 @@ kulong mmap_region(struct file *file, kulong addr, kulong len, kulong vm_flags,
 			return (kulong)-ENOMEM;
 	}
 
-	if (accountable_mapping(vm_flags))
+	if (accountable_mapping(vm_flags)) {
+		charged = npages;
+		if (security_vm_enough_memory(mm, charged))
+			return (kulong)-ENOMEM;
 		vm_flags |= VM_ACCOUNT;
+	}
 
 	/* Before ->mmap: the file system does not hear of a vma that grows. */
 	vma =
@@ -324,8 +388,10 @@ kulong mmap_region(struct file *file, kulong addr, kulong len, kulong vm_flags,
 
 	vma = (struct vm_area_struct *)kmem_cache_zalloc(
 	    mm->machine->vm_area_cachep, GFP_KERNEL);
-	if (!vma)
+	if (!vma) {
+		vm_unacct_memory(charged);
 		return (kulong)-ENOMEM;
+	}
 
 	vma->vm_mm = mm;
 	vma->vm_start = addr;
@@ -339,6 +405,9 @@ kulong mmap_region(struct file *file, kulong addr, kulong len, kulong vm_flags,
 		error = mmap_region_file(file, vma, prev);
 		if (error) {
 			kmem_cache_free(mm->machine->vm_area_cachep, vma);
+			/* 4.13 took unmap_region to have done this. */
+			if (fl_fixed(mm->machine, FL_FIX_MMAP_REGION_UNACCT))
+				vm_unacct_memory(charged);
 			return (kulong)(klong)error;
 		}
 		/* prev and rb_link were found for the old place. */
@@ -351,12 +420,12 @@ kulong mmap_region(struct file *file, kulong addr, kulong len, kulong vm_flags,
 	if (file && (vm_flags & VM_SHARED))
 		atomic_dec(&file->f_mapping->i_mmap_writable);
 out:
-	vm_stat_account(mm, vm_flags, (klong)(len >> PAGE_SHIFT));
+	vm_stat_account(mm, vm_flags, (klong)npages);
 	if (vm_flags & VM_LOCKED) {
 		if (vm_flags & VM_SPECIAL)
 			vma->vm_flags &= ~(kulong)VM_LOCKED;
 		else
-			mm->locked_vm += len >> PAGE_SHIFT;
+			mm->locked_vm += npages;
 	}
 
 	/* New or grown: it counts as dirty as a whole. */
@@ -397,6 +466,8 @@ static int do_mmap_file(struct file *file, kulong prot, kulong flags,
 		return -EACCES;
 	if (!file->f_op->mmap)
 		return -ENODEV;
+	if (*vm_flags & VM_GROWSDOWN)
+		return -EINVAL;
 	return 0;
 }
 
@@ -405,7 +476,8 @@ kulong do_mmap(struct file *file, kulong addr, kulong len, kulong prot,
 {
 	const kulong known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS |
 			     MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED |
-			     MAP_NORESERVE | MAP_STACK;
+			     MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN |
+			     MAP_32BIT;
 	struct mm_struct *mm = current->mm;
 	kulong vm_flags;
 	int error;
@@ -431,8 +503,14 @@ kulong do_mmap(struct file *file, kulong addr, kulong len, kulong prot,
 		return addr;
 
 	vm_flags = calc_vm_prot_bits(prot) |
-		   (flags & MAP_LOCKED ? VM_LOCKED : 0) | mm->def_flags |
+		   (flags & MAP_LOCKED ? VM_LOCKED : 0) |
+		   (flags & MAP_GROWSDOWN ? VM_GROWSDOWN : 0) | mm->def_flags |
 		   VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+
+	if ((flags & MAP_LOCKED) && !can_do_mlock())
+		return (kulong)-EPERM;
+	if (mlock_future_check(mm, vm_flags, len))
+		return (kulong)-EAGAIN;
 
 	if (file) {
 		error = do_mmap_file(file, prot, flags, &vm_flags);
@@ -450,7 +528,9 @@ kulong do_mmap(struct file *file, kulong addr, kulong len, kulong prot,
 			return (kulong)-EINVAL;
 		}
 	}
-	if (flags & MAP_NORESERVE)
+	/* Honoured where overcommitting is allowed at all. */
+	if ((flags & MAP_NORESERVE) &&
+	    mm->machine->sysctl_overcommit_memory != OVERCOMMIT_NEVER)
 		vm_flags |= VM_NORESERVE;
 
 	return mmap_region(file, addr, len, vm_flags, pgoff);

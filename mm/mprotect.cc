@@ -4,8 +4,7 @@
  * mprotect_fixup, do_mprotect_pkey (here do_mprotect).
  *
  * Left out: protection keys, NUMA balancing, huge pages, swap and migration
- * entries, overcommit and RLIMIT_DATA (neither is ever reached),
- * READ_IMPLIES_EXEC, populating a locked range that becomes writable.  Dirty
+ * entries, READ_IMPLIES_EXEC, populating a locked range that becomes writable.  Dirty
  * pages of a shared mapping are not made writable ahead of the fault, for no
  * file system accounts dirty pages.
  *
@@ -103,6 +102,7 @@ int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev,
 	struct mm_struct *mm = vma->vm_mm;
 	kulong oldflags = vma->vm_flags;
 	klong nrpages = (klong)((end - start) >> PAGE_SHIFT);
+	kulong charged = 0;
 	pgoff_t pgoff;
 	int error;
 
@@ -111,9 +111,20 @@ int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev,
 		return 0;
 	}
 
-	/* Once counted, a private mapping stays counted, writable or not. */
-	if ((newflags & VM_WRITE) && !(oldflags & uncounted))
-		newflags |= VM_ACCOUNT;
+	if (newflags & VM_WRITE) {
+		/* The limits that becoming data runs into, not those that it
+		 * was beyond before. */
+		if (!may_expand_vm(mm, newflags, (kulong)nrpages) &&
+		    may_expand_vm(mm, oldflags, (kulong)nrpages))
+			return -ENOMEM;
+		/* Once counted, a private mapping stays counted. */
+		if (!(oldflags & uncounted)) {
+			charged = (kulong)nrpages;
+			if (security_vm_enough_memory(mm, charged))
+				return -ENOMEM;
+			newflags |= VM_ACCOUNT;
+		}
+	}
 
 	pgoff = vma->vm_pgoff + ((start - vma->vm_start) >> PAGE_SHIFT);
 	*pprev = vma_merge(mm, *pprev, start, end, newflags, vma->anon_vma,
@@ -126,12 +137,12 @@ int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev,
 		if (start != vma->vm_start) {
 			error = split_vma(mm, vma, start, 1);
 			if (error)
-				return error;
+				goto fail;
 		}
 		if (end != vma->vm_end) {
 			error = split_vma(mm, vma, end, 0);
 			if (error)
-				return error;
+				goto fail;
 		}
 	}
 
@@ -142,6 +153,10 @@ int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev,
 	vm_stat_account(mm, oldflags, -nrpages);
 	vm_stat_account(mm, newflags, nrpages);
 	return 0;
+
+fail:
+	vm_unacct_memory(charged);
+	return error;
 }
 
 /* [start, end) vma by vma; what was done before an error stays done. */
@@ -154,13 +169,18 @@ static int mprotect_range(struct mm_struct *mm, kulong start, kulong end,
 		return -ENOMEM;
 	prev = vma->vm_prev;
 	if (grows & PROT_GROWSDOWN) {
-		/* No vma grows, so there is none to grow this one. */
-		return vma->vm_start >= end ? -ENOMEM : -EINVAL;
+		if (vma->vm_start >= end)
+			return -ENOMEM;
+		start = vma->vm_start;
+		if (!(vma->vm_flags & VM_GROWSDOWN))
+			return -EINVAL;
+	} else {
+		if (vma->vm_start > start)
+			return -ENOMEM;
+		/* No vma of these architectures grows up. */
+		if (grows & PROT_GROWSUP)
+			return -EINVAL;
 	}
-	if (vma->vm_start > start)
-		return -ENOMEM;
-	if (grows & PROT_GROWSUP)
-		return -EINVAL;
 	if (start > vma->vm_start)
 		prev = vma;
 

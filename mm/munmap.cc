@@ -4,8 +4,8 @@
  * do_munmap, detach_vmas_to_be_unmapped, unmap_region, remove_vma,
  * remove_vma_list, vm_munmap, exit_mmap.
  *
- * Left out: userfaultfd, memory policies, huge pages, overcommit, the high
- * water marks.  munlock only clears VM_LOCKED and its count, as no page is
+ * Left out: userfaultfd, memory policies, huge pages, the high water
+ * marks.  munlock only clears VM_LOCKED and its count, as no page is
  * marked as locked.
  *
  * Locks: mmap_sem for writing, except exit_mmap, which is alone and takes
@@ -86,10 +86,17 @@ static struct vm_area_struct *remove_vma(struct vm_area_struct *vma)
 
 static void remove_vma_list(struct mm_struct *mm, struct vm_area_struct *vma)
 {
+	kulong nr_accounted = 0;
+
 	do {
-		vm_stat_account(mm, vma->vm_flags, -(klong)vma_pages(vma));
+		const kulong nrpages = vma_pages(vma);
+
+		if (vma->vm_flags & VM_ACCOUNT)
+			nr_accounted += nrpages;
+		vm_stat_account(mm, vma->vm_flags, -(klong)nrpages);
 		vma = remove_vma(vma);
 	} while (vma);
+	vm_unacct_memory(nr_accounted);
 }
 
 /*
@@ -219,6 +226,7 @@ void exit_mmap(struct mm_struct *mm)
 {
 	struct vm_area_struct *vma = mm->mmap;
 	struct mmu_gather tlb;
+	kulong nr_accounted = 0;
 
 	if (mm->locked_vm)
 		munlock_range(mm, vma, TASK_SIZE);
@@ -230,6 +238,10 @@ void exit_mmap(struct mm_struct *mm)
 	free_pgtables(&tlb, vma, FIRST_USER_ADDRESS, USER_PGTABLES_CEILING);
 	tlb_finish_mmu(&tlb);
 
-	while (vma)
+	while (vma) {
+		if (vma->vm_flags & VM_ACCOUNT)
+			nr_accounted += vma_pages(vma);
 		vma = remove_vma(vma);
+	}
+	vm_unacct_memory(nr_accounted);
 }

@@ -146,6 +146,11 @@ void untrack_pfn(struct vm_area_struct *vma, kulong pfn, kulong size)
 	vma->vm_flags &= ~(kulong)VM_PAT;
 }
 
+void untrack_pfn_moved(struct vm_area_struct *vma)
+{
+	vma->vm_flags &= ~(kulong)VM_PAT;
+}
+
 #else /* CONFIG_X86_64 */
 
 int track_pfn_remap(struct vm_area_struct *vma, kulong pfn, kulong addr,
@@ -155,6 +160,10 @@ int track_pfn_remap(struct vm_area_struct *vma, kulong pfn, kulong addr,
 }
 
 void untrack_pfn(struct vm_area_struct *vma, kulong pfn, kulong size)
+{
+}
+
+void untrack_pfn_moved(struct vm_area_struct *vma)
 {
 }
 

@@ -83,6 +83,8 @@ TestMachine::TestMachine(const Options& options) {
   config.max_map_count = options.max_map_count;
   config.fixes_off = options.fixes_off;
   config.alloc_may_fail = 1;
+  config.overcommit_memory = options.overcommit_memory;
+  config.overcommit_kbytes = options.overcommit_kbytes;
 
   arena_bytes_ = machine_layout_bytes(&config);
   arena_ = MapArena(arena_bytes_);
@@ -97,6 +99,7 @@ TestMachine::TestMachine(const Options& options) {
   mm_caches_init(machine_);
   pgtable_cache_init(machine_);
   vfs_caches_init(machine_);
+  overcommit_init(machine_);
   mm_ = mm_alloc(machine_);
   machine_leave(before);
   if (mm_ == nullptr) std::abort();
@@ -230,6 +233,84 @@ int TouchForWrite(struct mm_struct* mm, uint64_t page) {
   const int result = handle_mm_fault(vma, PageAddress(page), FAULT_FLAG_WRITE);
   up_read(&mm->mmap_sem);
   return result;
+}
+
+uint64_t UserLoad(kulong address) {
+  struct fl_user_result result;
+  user_access(FL_LOAD, address, 1, 0, &result);
+  EXPECT_EQ(result.sig, 0) << std::hex << address;
+  return result.sig == 0 ? result.value : ~uint64_t{0};
+}
+
+int StoreSignal(kulong address) {
+  struct fl_user_result result;
+  user_access(FL_STORE, address, 1, 1, &result);
+  return result.sig;
+}
+
+void UserStore(kulong address, uint64_t byte) {
+  struct fl_user_result result;
+  user_access(FL_STORE, address, 1, byte, &result);
+  EXPECT_EQ(result.sig, 0) << std::hex << address;
+}
+
+uint64_t AccountedPages(struct mm_struct* mm) {
+  uint64_t pages = 0;
+  for (struct vm_area_struct* vma = mm->mmap; vma; vma = vma->vm_next) {
+    if (vma->vm_flags & VM_ACCOUNT) pages += vma_pages(vma);
+  }
+  return pages;
+}
+
+namespace {
+
+// One step of the sweep; false when no allocation was left to fail.
+bool SweepOnce(int after, int count,
+               const std::function<void(TestMachine*)>& prepare,
+               const std::function<int64_t()>& operation, SweepResult* sweep) {
+  SCOPED_TRACE(after);
+  TestMachine machine;
+  struct machine* left = machine.machine();
+  prepare(&machine);
+  machine.FailAllocations(after, count);
+  const int64_t error = operation();
+  const bool more = machine.allocations() > after;
+  machine.FailAllocations(0, 0);
+  EXPECT_LE(error, 0);
+  if (error < 0) {
+    ++sweep->failed;
+    sweep->errors.insert(error);
+  }
+  EXPECT_TRUE(more || error == 0) << error;
+  EXPECT_EQ(validate_mm(machine.mm()), 0u);
+  EXPECT_EQ(machine.Committed(),
+            static_cast<int64_t>(AccountedPages(machine.mm())));
+  machine.PutMm();
+  EXPECT_EQ(machine.Committed(), 0);
+  EXPECT_EQ(kmem_cache_objects(left->vm_area_cachep), 0u);
+  EXPECT_EQ(kmem_cache_objects(left->anon_vma_cachep), 0u);
+  EXPECT_EQ(kmem_cache_objects(left->anon_vma_chain_cachep), 0u);
+  // All but the page of zeros, and the page cache, which no test here has.
+  EXPECT_EQ(left->nr_free, left->ram_pages - 1);
+  for (const TestReport& report : machine.TakeReports()) {
+    ADD_FAILURE() << report.text;
+  }
+  return more;
+}
+
+}  // namespace
+
+SweepResult SweepAllocations(const std::function<void(TestMachine*)>& prepare,
+                             const std::function<int64_t()>& operation) {
+  SweepResult sweep;
+  for (const int count : {1, 2}) {
+    int after = 0;
+    while (!testing::Test::HasFailure() &&
+           SweepOnce(after, count, prepare, operation, &sweep)) {
+      ++after;
+    }
+  }
+  return sweep;
 }
 
 }  // namespace faultline

@@ -11,6 +11,8 @@
 #define FAULTLINE_MM_TESTING_H_
 
 #include <cstdint>
+#include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,8 @@ class TestMachine {
     uint64_t rom_phys = 0x40000000;
     uint32_t max_map_count = 0;  // 0: the kernel's default
     uint64_t fixes_off = 0;
+    uint32_t overcommit_memory = 0;
+    uint64_t overcommit_kbytes = 0;
   };
 
   TestMachine() : TestMachine(Options()) {}
@@ -81,6 +85,13 @@ class TestMachine {
     allocations_ = 0;
     fail_from_ = after;
     fail_end_ = after + count;
+  }
+  // Allocations since then.
+  int allocations() const { return allocations_; }
+
+  // Committed memory of the machine, pages.
+  int64_t Committed() {
+    return percpu_counter_read(&machine_->vm_committed_as);
   }
 
   // Reports since the last call.
@@ -160,6 +171,28 @@ std::string Strip(struct mm_struct* mm, uint64_t pages);
 
 // A write fault; VM_FAULT bits.
 int TouchForWrite(struct mm_struct* mm, uint64_t page);
+
+// What user code loads and stores there, through faults; a signal fails the
+// test, and a load then gives ~0.
+uint64_t UserLoad(kulong address);
+void UserStore(kulong address, uint64_t byte);
+// The signal that a store gets, or 0.
+int StoreSignal(kulong address);
+
+// Fails the n-th allocation of `operation` for every n, and then each two in a
+// row (the second try of what must not sleep), each time in a machine of its
+// own that `prepare` has set up.  The operation gives 0 or -errno.  Each time:
+// nothing reported, a sound mm, the committed pages those of its vmas, and
+// after its end no object and no page left.
+struct SweepResult {
+  int failed = 0;  // operations
+  std::set<int64_t> errors;
+};
+SweepResult SweepAllocations(const std::function<void(TestMachine*)>& prepare,
+                             const std::function<int64_t()>& operation);
+
+// Pages of an mm's vmas that are accounted.
+uint64_t AccountedPages(struct mm_struct* mm);
 
 }  // namespace faultline
 

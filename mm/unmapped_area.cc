@@ -11,17 +11,17 @@
  * below mmap_base that is large enough; when there is none, into the lowest
  * one above TASK_UNMAPPED_BASE.
  *
- * Left out: stacks that grow (vm_start_gap is vm_start), random layout, the
- * legacy bottom-up layout, cache colouring (no alignment is ever asked for),
- * shared anonymous memory.  A process has no right to map below
- * MMAP_MIN_ADDR.  RLIMIT_STACK is 8 MiB.
+ * Below a stack that grows its guard gap does not count as free.
+ *
+ * Left out: random layout, the legacy bottom-up layout (but for MAP_32BIT on
+ * x86-64), cache colouring (no alignment is ever asked for), shared anonymous
+ * memory.  A process has no right to map below MMAP_MIN_ADDR.  The room for
+ * the stack is that of an RLIMIT_STACK of 8 MiB, as at exec.
  * Locks: mmap_sem for writing.
  */
 #include "mm/internal.h"
 
 #define SIZE_128M ((kulong)128 << 20)
-#define RLIMIT_STACK_BYTES ((kulong)8 << 20)
-#define STACK_GUARD_GAP (256 * PAGE_SIZE)
 
 /* Room of `length` bytes with low_limit <= start and end <= high_limit. */
 struct vm_unmapped_area_info {
@@ -40,9 +40,10 @@ static inline kulong hole_start(const struct vm_area_struct *vma)
 
 kulong vma_compute_subtree_gap(struct vm_area_struct *vma)
 {
-	kulong gap = vma->vm_start, below = hole_start(vma);
+	kulong gap = vm_start_gap(vma), below = hole_start(vma);
 
-	/* While a neighbour changes, the two may overlap for a moment. */
+	/* A stack may have come closer to what is below than its guard gap;
+	 * and while a neighbour changes, the two may overlap for a moment. */
 	gap = gap > below ? gap - below : 0;
 	if (vma->vm_rb.rb_left)
 		gap =
@@ -100,7 +101,7 @@ static kulong unmapped_area(const struct vm_unmapped_area_info *info)
 
 	for (;;) {
 		/* Leftwards as long as that can be right. */
-		end = vma->vm_start;
+		end = vm_start_gap(vma);
 		if (end >= low) {
 			next = promising(vma->vm_rb.rb_left, length);
 			if (next) {
@@ -128,7 +129,7 @@ static kulong unmapped_area(const struct vm_unmapped_area_info *info)
 			vma = rb_to_vma(rb_parent(from));
 			if (from == vma->vm_rb.rb_left) {
 				start = hole_start(vma);
-				end = vma->vm_start;
+				end = vm_start_gap(vma);
 				goto check_current;
 			}
 		}
@@ -174,7 +175,7 @@ static kulong unmapped_area_topdown(const struct vm_unmapped_area_info *info)
 			}
 		}
 	check_current:
-		end = vma->vm_start;
+		end = vm_start_gap(vma);
 		if (end < low)
 			return (kulong)-ENOMEM;
 		if (start <= high && end > start && end - start >= length) {
@@ -213,10 +214,36 @@ static kulong task_unmapped_base(void)
 	return (TASK_SIZE / 3 + align - 1) & ~(align - 1);
 }
 
+/* *addr, rounded up, is below end - len and free up to the next guard gap. */
+static bool room_at(kulong *addr, kulong len, kulong end)
+{
+	struct vm_area_struct *vma;
+
+	*addr = PAGE_ALIGN(*addr);
+	vma = find_vma(current->mm, *addr);
+	return end - len >= *addr && (!vma || *addr + len <= vm_start_gap(vma));
+}
+
+#ifdef CONFIG_X86_64
+/* arch_get_unmapped_area and find_start_end for MAP_32BIT: from 1 to 2 GiB. */
+static kulong arch_get_unmapped_area_32bit(kulong addr, kulong len)
+{
+	struct vm_unmapped_area_info info;
+
+	info.length = len;
+	info.low_limit = (kulong)0x40000000;
+	info.high_limit = (kulong)0x80000000;
+	if (len > info.high_limit)
+		return (kulong)-ENOMEM;
+	if (addr && room_at(&addr, len, info.high_limit))
+		return addr;
+	return unmapped_area(&info);
+}
+#endif
+
 static kulong arch_get_unmapped_area_topdown(kulong addr, kulong len,
 					     kulong flags)
 {
-	struct mm_struct *mm = current->mm;
 	struct vm_unmapped_area_info info;
 
 	if (len > TASK_SIZE)
@@ -224,20 +251,18 @@ static kulong arch_get_unmapped_area_topdown(kulong addr, kulong len,
 	if (flags & MAP_FIXED)
 		return addr;
 
-	/* The wish is granted when all of the room is free. */
-	if (addr) {
-		struct vm_area_struct *vma;
+#ifdef CONFIG_X86_64
+	if (flags & MAP_32BIT)
+		return arch_get_unmapped_area_32bit(addr, len);
+#endif
 
-		addr = PAGE_ALIGN(addr);
-		vma = find_vma(mm, addr);
-		if (TASK_SIZE - len >= addr &&
-		    (!vma || addr + len <= vma->vm_start))
-			return addr;
-	}
+	/* The wish is granted when all of the room is free. */
+	if (addr && room_at(&addr, len, TASK_SIZE))
+		return addr;
 
 	info.length = len;
 	info.low_limit = PAGE_SIZE;
-	info.high_limit = mm->mmap_base;
+	info.high_limit = current->mm->mmap_base;
 	addr = unmapped_area_topdown(&info);
 	if (!offset_in_page(addr))
 		return addr;
@@ -275,7 +300,7 @@ kulong get_unmapped_area(struct file *file, kulong addr, kulong len,
 
 kulong mmap_base(kulong task_size)
 {
-	kulong gap = RLIMIT_STACK_BYTES + STACK_GUARD_GAP;
+	kulong gap = STACK_LIMIT + STACK_GUARD_GAP;
 
 	gap = fl_max(gap, SIZE_128M);
 	gap = fl_min(gap, task_size / 6 * 5);

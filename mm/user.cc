@@ -277,7 +277,10 @@ static void uml_page_fault(kulong address, u32 error_code)
 retry:
 	down_read(&mm->mmap_sem);
 	vma = find_vma(mm, address);
-	if (!vma || vma->vm_start > address)
+	if (!vma)
+		goto out;
+	if (vma->vm_start > address &&
+	    (!(vma->vm_flags & VM_GROWSDOWN) || expand_stack(vma, address)))
 		goto out;
 	code = SEGV_ACCERR;
 	if (error_code & PF_WRITE) {
@@ -345,7 +348,10 @@ static void sparc32_page_fault(kulong address, u32 error_code)
 
 	down_read(&mm->mmap_sem);
 	vma = find_vma(mm, address);
-	if (!vma || vma->vm_start > address)
+	if (!vma)
+		goto bad_area;
+	if (vma->vm_start > address &&
+	    (!(vma->vm_flags & VM_GROWSDOWN) || expand_stack(vma, address)))
 		goto bad_area;
 	code = SEGV_ACCERR;
 	if (error_code & PF_WRITE) {

@@ -61,6 +61,17 @@ TEST_F(ValidateMmTest, CountsAreCompared) {
   ExpectFieldChecked("total_vm 9, found 4", &mm()->total_vm, kulong{9});
 }
 
+TEST_F(ValidateMmTest, EachCounterIsComparedWithTheVmas) {
+  MapStrip(nullptr, "RrXxxWwww");
+  ExpectFieldChecked("data_vm 5, found 4", &mm()->data_vm, kulong{5});
+  ExpectFieldChecked("exec_vm 2, found 3", &mm()->exec_vm, kulong{2});
+  ExpectFieldChecked("stack_vm 1, found 0", &mm()->stack_vm, kulong{1});
+  ExpectFieldChecked("locked_vm 7, found 0", &mm()->locked_vm, kulong{7});
+  const kulong flags = VmaAt(0)->vm_flags;
+  ExpectFieldChecked("locked_vm 0, found 2", &VmaAt(0)->vm_flags,
+                     flags | VM_LOCKED);
+}
+
 TEST_F(ValidateMmTest, VmaDroppedFromTheListIsMissed) {
   MapStrip(nullptr, "RrXxNn");
   struct vm_area_struct* first = VmaAt(0);

@@ -6,7 +6,8 @@
  * reusable_anon_vma, find_mergeable_anon_vma.
  *
  * vm_start, vm_end and vm_pgoff of a linked vma change only inside
- * __vma_adjust, where the vma is out of its interval trees.
+ * __vma_adjust, where the vma is out of its interval trees, and in
+ * expand_downwards (expand_stack.cc).
  *
  * Left out: memory policies, userfaultfd contexts, uprobes, transparent huge
  * pages.
@@ -18,7 +19,7 @@
  */
 #include "mm/internal.h"
 
-static void anon_vma_interval_tree_pre_update_vma(struct vm_area_struct *vma)
+void anon_vma_interval_tree_pre_update_vma(struct vm_area_struct *vma)
 {
 	struct anon_vma_chain *avc;
 
@@ -27,7 +28,7 @@ static void anon_vma_interval_tree_pre_update_vma(struct vm_area_struct *vma)
 	    anon_vma_interval_tree_remove(avc, &avc->anon_vma->rb_root);
 }
 
-static void anon_vma_interval_tree_post_update_vma(struct vm_area_struct *vma)
+void anon_vma_interval_tree_post_update_vma(struct vm_area_struct *vma)
 {
 	struct anon_vma_chain *avc;
 

@@ -15,6 +15,7 @@
 #include "mm/sync/list.h"
 #include "mm/sync/lock.h"
 #include "mm/sync/page.h"
+#include "mm/sync/percpu_counter.h"
 #include "mm/sync/sched.h"
 #include "mm/sync/types.h"
 
@@ -55,6 +56,8 @@ enum fl_fix {
 	FL_FIX_CRAMFS_SHORT_ENTRY, /* directory entries by their own length */
 	FL_FIX_CRAMFS_ALIAS, /* one inode for each entry */
 	FL_FIX_CRAMFS_BOUNDS, /* nothing outside the image is mapped */
+	FL_FIX_MMAP_REGION_UNACCT, /* a mapping that its file refuses gives
+				      back the commit it was charged */
 	FL_FIXES
 };
 
@@ -89,6 +92,14 @@ struct machine {
 	u32 sysctl_max_map_count;
 	kulong fault_around_bytes;
 	u64 fixes_off; /* bit per enum fl_fix */
+
+	/* Committed memory, pages; see mm/limits.cc. */
+	struct percpu_counter vm_committed_as;
+	struct percpu_counter nr_file_pages; /* in any page cache */
+	u32 sysctl_overcommit_memory;        /* 0 guess, 1 always, 2 never */
+	u32 sysctl_overcommit_ratio;         /* percent of RAM */
+	kulong sysctl_overcommit_kbytes;     /* 0: the ratio counts */
+	kulong sysctl_user_reserve_kbytes, sysctl_admin_reserve_kbytes;
 
 	struct kmem_cache *task_cachep;
 	struct kmem_cache *mm_cachep, *vm_area_cachep;

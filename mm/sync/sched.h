@@ -52,6 +52,7 @@ struct task_struct {
 	struct list_head tasks; /* machine->tasks */
 	char comm[TASK_COMM_LEN];
 	bool oom_victim;
+	kulong sp; /* in user mode, bytes; own task only */
 	/*
 	 * 1 while the task's CPU is inside one access by user code, from the
 	 * page-table walk to the bytes; atomic.  A TLB flush waits for it, as
