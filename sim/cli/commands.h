@@ -25,7 +25,7 @@ int MkcramfsCommand(Io& io, const Args& args);
 int ListCommand(Io& io, const Args& args);
 int LitmusCommand(Io& io, const Args& args);
 
-// Tools for cramfs images: exit codes as fsck's (cramfs_image.h).
+// Tools for cramfs images: exit codes as fsck's (image_input.h).
 int CramfsckCommand(Io& io, const Args& args);
 int LsCommand(Io& io, const Args& args);
 int CatCommand(Io& io, const Args& args);

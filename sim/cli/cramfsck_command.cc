@@ -7,8 +7,9 @@
 #include "cramfs/tools/extract.h"
 #include "cramfs/tools/reader.h"
 #include "sim/cli/commands.h"
-#include "sim/cli/cramfs_image.h"
 #include "sim/cli/flags.h"
+#include "sim/cli/image_input.h"
+#include "sim/cli/image_report.h"
 #include "sim/cli/progress.h"
 
 namespace faultline {
@@ -17,20 +18,19 @@ namespace {
 constexpr size_t kMostErrors = 10000;
 
 // Lists the tree alone; damage in it is told.
-int ListImage(Io& io, const CramfsImage& image, bool go_on) {
+int ListImage(Io& io, const ImageInput& input, bool go_on) {
   int code = kExitOk;
-  const absl::Status status = image.image().Walk(
+  const absl::Status status = input.reader().Walk(
       [&](const cramfs::Node& node) {
-        io.out << NodeLine(image.image(), node);
+        io.out << NodeLine(input.reader(), node);
         return io.Interrupted() ? absl::CancelledError("") : absl::OkStatus();
       },
       [&](const absl::Status& error) {
-        code = Complain(io, absl::StrCat(image.path, ": ", error.message()),
-                        kFsckUncorrected);
+        code = ComplainOfImage(io, input.Named(error));
         return go_on;
       });
   if (absl::IsCancelled(status)) return kExitInterrupted;
-  return FsckCode(io, code);
+  return FinishImageOutput(io, code);
 }
 
 }  // namespace
@@ -66,23 +66,24 @@ int CramfsckCommand(Io& io, const Args& args) {
                   UINT64_MAX, &limit);
   std::vector<std::string> files;
   const absl::Status status = flags.Parse(args, &files);
-  if (!status.ok()) return Complain(io, status.message(), kFsckUsage);
+  if (!status.ok()) return Complain(io, status.message(), kExitImageUsage);
   if (flags.help()) {
     io.out << flags.HelpText();
-    return FsckCode(io, kExitOk);
+    return FinishImageOutput(io, kExitOk);
   }
   if (files.size() != 1) {
     return Complain(io, "cramfsck: expected one image (cramfsck --help)",
-                    kFsckUsage);
+                    kExitImageUsage);
   }
   if (list && !directory.empty()) {
     return Complain(io, "cramfsck: --list does not go with --extract",
-                    kFsckUsage);
+                    kExitImageUsage);
   }
   int code = kExitOk;
-  const auto image = OpenCramfsImage(io, files[0], &code);
-  if (image == nullptr) return code;
-  if (list) return ListImage(io, *image, go_on);
+  const auto input = ImageInput::Open(files[0]);
+  if (!input.ok()) return ComplainOfImage(io, input.status());
+  const cramfs::ImageReader& image = (*input)->reader();
+  if (list) return ListImage(io, **input, go_on);
 
   cramfs::CheckOptions options;
   options.max_errors = go_on ? kMostErrors : 1;
@@ -90,14 +91,14 @@ int CramfsckCommand(Io& io, const Args& args) {
       ShowProgress(io, verbose ? "" : absl::StrCat("checking ", files[0]));
   if (verbose) {
     options.visit = [&](const cramfs::Node& node) {
-      io.out << NodeLine(image->image(), node);
+      io.out << NodeLine(image, node);
     };
   }
-  const cramfs::CheckReport report = image->image().Check(options);
+  const cramfs::CheckReport report = image.Check(options);
   options.progress = nullptr;
   for (const absl::Status& error : report.errors) {
     code = Complain(io, absl::StrCat(files[0], ": ", error.message()),
-                    kFsckUncorrected);
+                    kExitImageDamaged);
   }
   if (go_on && report.errors.size() == kMostErrors) {
     Complain(io, absl::StrCat(files[0], ": too many errors, stopped"), code);
@@ -122,7 +123,7 @@ int CramfsckCommand(Io& io, const Args& args) {
     extract.progress =
         ShowProgress(io, verbose ? "" : absl::StrCat("extracting ", files[0]));
     const cramfs::ExtractReport extracted =
-        cramfs::Extract(image->image(), directory, extract);
+        cramfs::Extract(image, directory, extract);
     extract.progress = nullptr;
     // Of the image everything has been said.
     const int extract_code = TellExtraction(io, files[0], extracted,
@@ -130,7 +131,7 @@ int CramfsckCommand(Io& io, const Args& args) {
     if (extract_code == kExitInterrupted) return kExitInterrupted;
     code |= extract_code;
   }
-  return FsckCode(io, code);
+  return FinishImageOutput(io, code);
 }
 
 }  // namespace faultline

@@ -19,7 +19,7 @@
 #include "cramfs/tools/writer.h"
 #include "gtest/gtest.h"
 #include "sim/cli/commands.h"
-#include "sim/cli/cramfs_image.h"
+#include "sim/cli/image_input.h"
 
 namespace faultline {
 namespace {
@@ -116,7 +116,7 @@ TEST_F(CramfsckTest, FirstErrorIsOneLineAndAllWithContinue) {
   BreakData("/other");
   const std::string image = Write();
   Outcome outcome = Execute({"cramfsck", image});
-  EXPECT_EQ(outcome.code, kFsckUncorrected);
+  EXPECT_EQ(outcome.code, kExitImageDamaged);
   EXPECT_EQ(outcome.out, "");
   EXPECT_EQ(Lines(outcome.err), 1u) << outcome.err;
   EXPECT_TRUE(absl::StartsWith(
@@ -125,7 +125,7 @@ TEST_F(CramfsckTest, FirstErrorIsOneLineAndAllWithContinue) {
       << outcome.err;
   EXPECT_TRUE(absl::StrContains(outcome.err, ", at image offset "));
   outcome = Execute({"cramfsck", "-c", image});
-  EXPECT_EQ(outcome.code, kFsckUncorrected);
+  EXPECT_EQ(outcome.code, kExitImageDamaged);
   EXPECT_EQ(Lines(outcome.err), 2u) << outcome.err;
   EXPECT_TRUE(absl::StrContains(outcome.err, "/other: not a zlib stream"));
 }
@@ -146,20 +146,20 @@ TEST_F(CramfsckTest, ExitCodesTellUseFromFilesFromImages) {
         Args{"cramfsck", "-l", "-x", out_, image}, Args{"extract", image},
         Args{"extract", "--limit", "0", image, out_}}) {
     const Outcome outcome = Execute(args);
-    EXPECT_EQ(outcome.code, kFsckUsage) << outcome.err;
+    EXPECT_EQ(outcome.code, kExitImageUsage) << outcome.err;
     EXPECT_EQ(Lines(outcome.err), 1u) << outcome.err;
   }
   for (const Args& args : {Args{"cramfsck", directory_ + "/none"},
                            Args{"extract", directory_ + "/none", out_}}) {
     const Outcome outcome = Execute(args);
-    EXPECT_EQ(outcome.code, kFsckFailed) << outcome.err;
+    EXPECT_EQ(outcome.code, kExitImageOperational) << outcome.err;
     EXPECT_TRUE(absl::StrContains(outcome.err, "/none"));
   }
   bytes_[9] |= 0x10;
-  EXPECT_EQ(Execute({"cramfsck", Write()}).code, kFsckFailed);
+  EXPECT_EQ(Execute({"cramfsck", Write()}).code, kExitImageOperational);
   bytes_[0] ^= 1;
   const Outcome outcome = Execute({"cramfsck", Write()});
-  EXPECT_EQ(outcome.code, kFsckUncorrected);
+  EXPECT_EQ(outcome.code, kExitImageDamaged);
   EXPECT_TRUE(absl::StrContains(outcome.err, "no cramfs superblock"));
 }
 
@@ -183,7 +183,7 @@ TEST_F(CramfsckTest, ExtractsGoodImages) {
     EXPECT_TRUE(Exists("/to"));
     // A second time: it is not empty.
     const Outcome again = Execute(args);
-    EXPECT_EQ(again.code, kFsckFailed);
+    EXPECT_EQ(again.code, kExitImageOperational);
     EXPECT_TRUE(absl::StrContains(again.err, "not empty")) << again.err;
     cramfs::RunShell(absl::StrCat("rm -rf ", out_));
   }
@@ -201,10 +201,10 @@ TEST_F(CramfsckTest, DamagedImageIsExtractedOnlyWithContinue) {
   BreakData("/dir/file");
   const std::string image = Write();
   Outcome outcome = Execute({"cramfsck", "-x", out_, image});
-  EXPECT_EQ(outcome.code, kFsckUncorrected);
+  EXPECT_EQ(outcome.code, kExitImageDamaged);
   EXPECT_FALSE(Exists(""));
   outcome = Execute({"cramfsck", "-c", "-x", out_, image});
-  EXPECT_EQ(outcome.code, kFsckUncorrected) << outcome.err;
+  EXPECT_EQ(outcome.code, kExitImageDamaged) << outcome.err;
   EXPECT_FALSE(Exists("/dir/file"));
   EXPECT_EQ(cramfs::ReadHostFile(out_ + "/other"), cramfs::Noise(3000, 2));
   // Said once.
@@ -213,7 +213,7 @@ TEST_F(CramfsckTest, DamagedImageIsExtractedOnlyWithContinue) {
   EXPECT_EQ(parts.size(), 2u) << outcome.err;
   cramfs::RunShell(absl::StrCat("rm -rf ", out_));
   outcome = Execute({"extract", "-c", image, out_});
-  EXPECT_EQ(outcome.code, kFsckUncorrected);
+  EXPECT_EQ(outcome.code, kExitImageDamaged);
   EXPECT_TRUE(absl::StrContains(outcome.err, "/dir/file: not a zlib"));
   EXPECT_TRUE(Exists("/other"));
 }
@@ -227,7 +227,7 @@ TEST_F(CramfsckTest, ExtractsPartsAndNamesThoseThatAreNot) {
   EXPECT_FALSE(Exists("/other"));
   cramfs::RunShell(absl::StrCat("rm -rf ", out_));
   outcome = Execute({"extract", image, out_, "dir/none"});
-  EXPECT_EQ(outcome.code, kFsckUncorrected);
+  EXPECT_EQ(outcome.code, kExitImageDamaged);
   EXPECT_TRUE(absl::StrContains(outcome.err, "dir/none: no such file"));
   EXPECT_FALSE(Exists(""));
 }
@@ -235,7 +235,7 @@ TEST_F(CramfsckTest, ExtractsPartsAndNamesThoseThatAreNot) {
 TEST_F(CramfsckTest, LimitIsKept) {
   const std::string image = Write();
   const Outcome outcome = Execute({"extract", "--limit", "7999", image, out_});
-  EXPECT_EQ(outcome.code, kFsckFailed);
+  EXPECT_EQ(outcome.code, kExitImageOperational);
   EXPECT_TRUE(absl::StrContains(
       outcome.err, "8000 bytes to write, more than the limit of 7999"))
       << outcome.err;
@@ -257,7 +257,8 @@ TEST_F(CramfsckTest, OutputThatCannotBeWrittenIsAnError) {
   std::ostringstream out, err;
   out.setstate(std::ios::badbit);
   Io io{out, err};
-  EXPECT_EQ(faultline::Run(io, {"cramfsck", "-v", Write()}), kFsckFailed);
+  EXPECT_EQ(faultline::Run(io, {"cramfsck", "-v", Write()}),
+            kExitImageOperational);
 }
 
 }  // namespace

@@ -6,8 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "cramfs/tools/extract.h"
 #include "sim/cli/commands.h"
-#include "sim/cli/cramfs_image.h"
 #include "sim/cli/flags.h"
+#include "sim/cli/image_input.h"
+#include "sim/cli/image_report.h"
 
 namespace faultline {
 
@@ -32,19 +33,20 @@ int ExtractCommand(Io& io, const Args& args) {
                   UINT64_MAX, &limit);
   std::vector<std::string> words;
   const absl::Status status = flags.Parse(args, &words);
-  if (!status.ok()) return Complain(io, status.message(), kFsckUsage);
+  if (!status.ok()) return Complain(io, status.message(), kExitImageUsage);
   if (flags.help()) {
     io.out << flags.HelpText();
-    return FsckCode(io, kExitOk);
+    return FinishImageOutput(io, kExitOk);
   }
   if (words.size() < 2) {
     return Complain(
         io, "extract: expected an image and a directory (extract --help)",
-        kFsckUsage);
+        kExitImageUsage);
   }
   int code = kExitOk;
-  const auto image = OpenCramfsImage(io, words[0], &code);
-  if (image == nullptr) return code;
+  const auto input = ImageInput::Open(words[0]);
+  if (!input.ok()) return ComplainOfImage(io, input.status());
+  const cramfs::ImageReader& image = (*input)->reader();
   cramfs::ExtractOptions options;
   options.paths.assign(words.begin() + 2, words.end());
   options.go_on = go_on;
@@ -53,14 +55,14 @@ int ExtractCommand(Io& io, const Args& args) {
       ShowProgress(io, verbose ? "" : absl::StrCat("extracting ", words[0]));
   if (verbose) {
     options.visit = [&](const cramfs::Node& node) {
-      io.out << NodeLine(image->image(), node);
+      io.out << NodeLine(image, node);
     };
   }
   const cramfs::ExtractReport report =
-      cramfs::Extract(image->image(), words[1], options);
+      cramfs::Extract(image, words[1], options);
   options.progress = nullptr;
   code = TellExtraction(io, words[0], report, /*image_errors=*/true, verbose);
-  return code == kExitInterrupted ? code : FsckCode(io, code);
+  return code == kExitInterrupted ? code : FinishImageOutput(io, code);
 }
 
 }  // namespace faultline

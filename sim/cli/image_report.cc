@@ -1,23 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-#include "sim/cli/cramfs_image.h"
+#include "sim/cli/image_report.h"
 
 #include <sys/stat.h>
 
-#include <utility>
+#include <memory>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/types/span.h"
-#include "sim/cli/litmus_files.h"
+#include "sim/cli/image_input.h"
 #include "sim/cli/progress.h"
 
 namespace faultline {
 namespace {
-
-// Twice what offsets of inodes and classic pointers of any kernel reach.
-constexpr size_t kMaxImageBytes = size_t{1} << 29;
 
 char TypeLetter(const cramfs::Node& node) {
   switch (node.inode.mode & S_IFMT) {
@@ -39,29 +36,6 @@ char TypeLetter(const cramfs::Node& node) {
 }
 
 }  // namespace
-
-std::unique_ptr<CramfsImage> OpenCramfsImage(Io& io, const std::string& path,
-                                             int* code) {
-  absl::StatusOr<std::string> bytes = ReadWholeFile(path, kMaxImageBytes);
-  if (!bytes.ok()) {
-    *code = Complain(io, bytes.status().message(), kFsckFailed);
-    return nullptr;
-  }
-  auto image = std::make_unique<CramfsImage>();
-  image->path = path;
-  image->bytes = *std::move(bytes);
-  absl::StatusOr<cramfs::ImageReader> reader = cramfs::ImageReader::Open(
-      absl::MakeSpan(reinterpret_cast<const uint8_t*>(image->bytes.data()),
-                     image->bytes.size()));
-  if (!reader.ok()) {
-    *code = Complain(io, absl::StrCat(path, ": ", reader.status().message()),
-                     absl::IsUnimplemented(reader.status()) ? kFsckFailed
-                                                            : kFsckUncorrected);
-    return nullptr;
-  }
-  image->reader.push_back(*std::move(reader));
-  return image;
-}
 
 std::string NodeLine(const cramfs::ImageReader& image,
                      const cramfs::Node& node) {
@@ -86,16 +60,17 @@ int TellExtraction(Io& io, const std::string& image_path,
     const bool of_image = absl::IsDataLoss(error) || absl::IsNotFound(error) ||
                           absl::IsInvalidArgument(error);
     if (!of_image) {
-      Complain(io, error.message(), kFsckFailed);
+      Complain(io, error.message(), kExitImageOperational);
     } else if (image_errors) {
       Complain(io, absl::StrCat(image_path, ": ", error.message()),
-               kFsckUncorrected);
+               kExitImageDamaged);
     }
   }
   const uint64_t told = report.errors.size();
   const uint64_t all = report.image_errors + report.host_errors;
   if (all > told) {
-    Complain(io, absl::StrCat(all - told, " more errors"), kFsckFailed);
+    Complain(io, absl::StrCat(all - told, " more errors"),
+             kExitImageOperational);
   }
   if (verbose) {
     for (const std::string& line : report.skipped) {
@@ -119,8 +94,8 @@ int TellExtraction(Io& io, const std::string& image_path,
         kExitOk);
   }
   if (report.cancelled) return kExitInterrupted;
-  return (report.image_errors > 0 ? kFsckUncorrected : 0) |
-         (report.host_errors > 0 ? kFsckFailed : 0);
+  return (report.image_errors > 0 ? kExitImageDamaged : 0) |
+         (report.host_errors > 0 ? kExitImageOperational : 0);
 }
 
 std::function<bool(uint64_t, uint64_t)> ShowProgress(Io& io,
@@ -139,12 +114,6 @@ std::function<bool(uint64_t, uint64_t)> ShowProgress(Io& io,
     }
     return !io.Interrupted();
   };
-}
-
-int FsckCode(Io& io, int code) {
-  io.out.flush();
-  if (io.out) return code;
-  return code | Complain(io, "cannot write to standard output", kFsckFailed);
 }
 
 }  // namespace faultline
