@@ -8,6 +8,7 @@
 #include <climits>
 #include <cstdlib>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "cramfs/tools/generated_tree.h"
@@ -92,7 +93,10 @@ TEST(InteropTest, ReadsXipImagesOfMkcramfs) {
     ASSERT_TRUE(reader.ok()) << reader.status();
     const CheckReport report = reader->Check(100);
     for (const absl::Status& error : report.errors) ADD_FAILURE() << error;
-    for (const std::string& text : report.warnings) ADD_FAILURE() << text;
+    // mkcramfs leaves a few bytes of what it tried first before aligned blocks.
+    for (const std::string& text : report.warnings) {
+      EXPECT_TRUE(absl::StrContains(text, "belong to nothing")) << text;
+    }
     uint32_t files = 0;
     for (absl::string_view text :
          absl::StrSplit(manifest, '\n', absl::SkipEmpty())) {
