@@ -34,6 +34,9 @@ int main(int argc, char** argv) {
   faultline::RegisterFaultBenchmarks();
   faultline::RegisterMappedPagedBenchmarks();
   faultline::RegisterExploreBenchmarks();
+  faultline::RegisterCramfsBuildBenchmarks();
+  faultline::RegisterCramfsReadBenchmarks();
+  faultline::RegisterCramfsCheckBenchmarks();
   benchmark::Initialize(&count, arguments.data());
   if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
 
@@ -43,6 +46,9 @@ int main(int argc, char** argv) {
   faultline::PrintFaultTable(results, out);
   faultline::PrintMappedPagedTable(results, out);
   faultline::PrintExploreTable(results, out);
+  faultline::PrintCramfsBuildTable(results, out);
+  faultline::PrintCramfsReadTable(results, out);
+  faultline::PrintCramfsCheckTable(results, out);
   benchmark::Shutdown();
   return results.failed() ? 1 : 0;
 }

@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -26,7 +28,8 @@ struct Output {
 
 Output RunBenchmark(const std::string& flags) {
   const std::string command =
-      absl::StrCat(getenv("TEST_SRCDIR"), "/", getenv("TEST_WORKSPACE"),
+      absl::StrCat("FAULTLINE_BENCH_TREE_MIB=2 ", getenv("TEST_SRCDIR"), "/",
+                   getenv("TEST_WORKSPACE"),
                    "/bench/faultline_benchmark --benchmark_min_time=0.001 "
                    "--benchmark_repetitions=1 ",
                    flags);
@@ -167,6 +170,24 @@ TEST_F(SmokeTest, EachSearchRunsWithCheckersAndWithout) {
             << name;
       }
     }
+  }
+}
+
+TEST_F(SmokeTest, CramfsBenchmarksWorkOnTheWholeTree) {
+  std::vector<std::string> names = {"build/all_cores", "build/one_core",
+                                    "read/faultline",  "read/zlib",
+                                    "check/faultline", "check_crc/faultline"};
+  if (access("/usr/sbin/mkfs.cramfs", X_OK) == 0) names.push_back("build/mkfs");
+  if (access("/usr/sbin/fsck.cramfs", X_OK) == 0) {
+    names.push_back("check/fsck");
+    names.push_back("check_crc/fsck");
+  }
+  for (const std::string& name : names) {
+    const std::string full = absl::StrCat("cramfs/", name);
+    ASSERT_TRUE(Has(full)) << name;
+    EXPECT_GT(Value(full, "seconds"), 0) << name;
+    EXPECT_GT(Value(full, "tree_bytes"), 1 << 20) << name;
+    EXPECT_LE(Value(full, "tree_bytes"), 2 << 20) << name;
   }
 }
 

@@ -25,6 +25,18 @@ void PrintMappedPagedTable(const MedianReporter& results, std::ostream* out);
 void RegisterExploreBenchmarks();
 void PrintExploreTable(const MedianReporter& results, std::ostream* out);
 
+// cramfs_build_benchmark.cc: an image of a directory, beside mkfs.cramfs.
+void RegisterCramfsBuildBenchmarks();
+void PrintCramfsBuildTable(const MedianReporter& results, std::ostream* out);
+
+// cramfs_read_benchmark.cc: all files of an image, beside zlib alone.
+void RegisterCramfsReadBenchmarks();
+void PrintCramfsReadTable(const MedianReporter& results, std::ostream* out);
+
+// cramfs_check_benchmark.cc: an image checked, beside fsck.cramfs.
+void RegisterCramfsCheckBenchmarks();
+void PrintCramfsCheckTable(const MedianReporter& results, std::ostream* out);
+
 }  // namespace faultline
 
 #endif  // FAULTLINE_BENCH_SUBJECTS_H_
