@@ -26,15 +26,19 @@ class Lister {
       Print(node, node.path);
       return;
     }
-    absl::StatusOr<std::vector<cramfs::Node>> entries =
-        image_.reader().List(node);
-    if (!entries.ok()) {
-      Fail(entries.status());
-      return;
-    }
-    for (const cramfs::Node& entry : *entries) {
-      Print(entry, whole_paths ? entry.path : entry.name());
-    }
+    // What it returns has been given to Fail.
+    image_.reader()
+        .ForEachEntry(
+            node,
+            [&](const cramfs::Node& entry) {
+              Print(entry, whole_paths ? entry.path : entry.name());
+              return absl::OkStatus();
+            },
+            [this](const absl::Status& error) {
+              Fail(error);
+              return true;
+            })
+        .IgnoreError();
   }
 
   // The node and all below it, as far as it can be read.  The walk is the
