@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "cramfs/testing/v3_damage.h"
 #include "cramfs/tools/codec.h"
 #include "cramfs/tools/reader.h"
 #include "cramfs/tools/writer.h"
@@ -31,16 +32,6 @@ inline constexpr uint64_t kPage = kBlockSize;
 inline constexpr uint64_t kRomPhys = 0x08000000;
 inline constexpr int kEio = 5, kEnoent = 2, kEinval = 22;
 inline constexpr int kSigbus = 7, kSigsegv = 11;
-
-// Known damage that v3 does, for AllowReports.  A split leaves the new vma
-// where reverse mapping may miss it; a partial mapping that goes unsplit leaks
-// what it reserved (x86).
-inline const std::vector<std::string>& V3Damage() {
-  static const auto* const kDamage = new std::vector<std::string>{
-      "i_mmap: vma ", "rmap misses vma", "test freeing invalid memtype",
-      "left over: kmalloc-32: ", "left over: reserved PAT ranges"};
-  return *kDamage;
-}
 
 // A line of /proc/PID/maps.
 struct Mapping {
@@ -110,6 +101,7 @@ class TestMachine {
 
   const fl_kernel& kernel() const { return *kernel_; }
   super_block* sb() const { return sb_; }
+  mm_struct* mm() const { return mm_; }
   task_struct* task() const { return task_; }
   // The ROM window's bytes, the image at its start.
   uint8_t* rom() const { return rom_; }
