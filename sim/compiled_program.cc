@@ -60,6 +60,16 @@ absl::Status CompileOps(const Program& program, const std::vector<Op>& ops,
                                       "\" has a value before this"));
       }
     }
+    if (!op.to.variable.empty()) {
+      out.to_base = IndexOf(compiled->variables, op.to.variable);
+      if (out.to_base < 0) {
+        return Wrong(op, absl::StrCat("no variable \"", op.to.variable,
+                                      "\" has a value before this"));
+      }
+    }
+    out.to = Bytes(op.to.offset);
+    out.new_length = Bytes(op.new_length);
+    out.may_move = op.may_move;
     out.address = Bytes(op.address.offset);
     if (!op.result.empty()) {
       out.result = IndexOrAdd(&compiled->variables, op.result);
@@ -156,6 +166,9 @@ ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables) {
   resolved.size = op.kind == OpKind::kFutex ? 4 : op.size;
   resolved.value = op.value;
   resolved.write = op.write;
+  resolved.new_length = op.new_length;
+  resolved.may_move = op.may_move;
+  resolved.to = op.fixed ? OpTarget(op, variables) : 0;
   return resolved;
 }
 
@@ -184,6 +197,16 @@ void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
       break;
     case OpKind::kMadvise:
       result->value = kernel.sys_madvise(address, op.length, op.advice);
+      break;
+    case OpKind::kMremap:
+      result->value =
+          kernel.sys_mremap(address, op.length, op.new_length,
+                            (op.may_move ? FL_MREMAP_MAYMOVE : 0) |
+                                (op.fixed ? FL_MREMAP_FIXED : 0),
+                            op.fixed ? OpTarget(op, context.variables) : 0);
+      break;
+    case OpKind::kBrk:
+      result->value = kernel.sys_brk(address);
       break;
     case OpKind::kFutex:
       result->value =

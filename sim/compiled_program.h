@@ -26,6 +26,9 @@ struct CompiledOp {
   uint64_t address = 0;  // bytes, added to the variable
   bool fixed = false, shared = false, write = false;
   uint64_t offset = 0, length = 0;  // bytes
+  bool may_move = false;            // mremap
+  int to_base = -1;                 // mremap: as base
+  uint64_t to = 0, new_length = 0;  // mremap: bytes
   uint32_t prot = 0, advice = 0, size = 1;
   uint64_t value = 0;
   int target = -1;  // task
@@ -64,6 +67,11 @@ struct OpContext {
 // The address the operation works on.
 inline uint64_t OpAddress(const CompiledOp& op, const uint64_t* variables) {
   return op.address + (op.base >= 0 ? variables[op.base] : 0);
+}
+
+// Where an mremap shall go, if it says so.
+inline uint64_t OpTarget(const CompiledOp& op, const uint64_t* variables) {
+  return op.to + (op.to_base >= 0 ? variables[op.to_base] : 0);
 }
 
 // The same for the oracle.

@@ -49,13 +49,16 @@ bool ReturnsErrno(OpKind kind) {
 
 bool ChangesPages(const ResolvedOp& op) {
   return op.kind == OpKind::kMmap || op.kind == OpKind::kMunmap ||
-         op.kind == OpKind::kMprotect ||
+         op.kind == OpKind::kMprotect || op.kind == OpKind::kMremap ||
+         op.kind == OpKind::kBrk ||
          (op.kind == OpKind::kMadvise && op.advice == kAdviceDontneed);
 }
 
 // Transitions that a page makes in all.
 uint64_t Steps(const ResolvedOp& op) {
-  return op.kind == OpKind::kMmap && op.fixed ? 2 : 1;
+  return (op.kind == OpKind::kMmap || op.kind == OpKind::kMremap) && op.fixed
+             ? 2
+             : 1;
 }
 
 uint64_t ProgressOf(uint64_t progress, int slot) {
@@ -121,6 +124,7 @@ void Oracle::Reset(const Oracle& snapshot) {
     running.used = false;
     running.pages.clear();
     running.seen.clear();
+    running.moved.clear();
   }
   // States stay: what a state is does not depend on who interned it, and the
   // snapshot's are the first of ours.
@@ -140,6 +144,7 @@ void Oracle::Reset(const Oracle& snapshot) {
     mine.pages.resize(base.pages.size());
     mine.running = mine.floating = 0;
     mine.blind = base.blind;
+    mine.brk = base.brk;
   }
 }
 
@@ -173,6 +178,7 @@ Oracle::Process& Oracle::ProcessAt(int process) {
 }
 
 void Oracle::Attach(Process& process, uint32_t page, int slot) {
+  if (process.pages[page].running != 0) process.pages[page].mixed = true;
   process.pages[page].running |= 1u << slot;
   running_[static_cast<size_t>(slot)].pages.push_back(page);
 }
@@ -247,6 +253,10 @@ bool Oracle::Step(int slot, uint64_t page, Config config, Config* next) {
     next->state = Intern(floating);
     return true;
   }
+  if (op.kind == OpKind::kMremap) {
+    return StepRemap(slot, page, config, made, next);
+  }
+  if (op.kind == OpKind::kBrk) return StepBrk(slot, config, next);
   if (op.kind == OpKind::kMunmap) {
     next->state = kUnmappedId;
     return true;
@@ -276,14 +286,15 @@ bool Oracle::Step(int slot, uint64_t page, Config config, Config* next) {
 // Adds every possibility that the running operations can reach, and shows
 // them to the accesses among them.
 void Oracle::Close(Page& page) {
-  if (page.overflow) return;
-  uint32_t changing = 0, accesses = 0;
+  uint32_t changing = 0, accesses = 0, moving = 0;
   ForEachSlot(page.running, [&](int slot) {
     OpKind kind = running_[static_cast<size_t>(slot)].op.kind;
+    if (kind == OpKind::kMremap) moving |= 1u << slot;
     if (IsAccess(kind)) accesses |= 1u << slot;
     if (!IsLoad(kind) && kind != OpKind::kKvm) changing |= 1u << slot;
   });
-  for (size_t i = 0; changing != 0 && i < page.configs.size(); ++i) {
+  for (size_t i = 0; changing != 0 && !page.overflow && i < page.configs.size();
+       ++i) {
     ForEachSlot(changing, [&](int slot) {
       Config next;
       if (page.overflow || !Step(slot, page.number, page.configs[i], &next) ||
@@ -297,8 +308,9 @@ void Oracle::Close(Page& page) {
       }
       page.configs.push_back(next);
     });
-    if (page.overflow) return;
   }
+  ForEachSlot(moving, [&](int slot) { RecordMoved(slot, page); });
+  if (page.overflow) return;
   ForEachSlot(accesses, [&](int slot) {
     std::vector<StateId>& seen = running_[static_cast<size_t>(slot)].seen;
     for (const Config& config : page.configs) {
@@ -312,9 +324,10 @@ void Oracle::Close(Page& page) {
 
 // Detaches `slot` from the page, keeping the possibilities whose progress of
 // it `keep` accepts.  False: there is none.
-template <typename Keep>
-bool Oracle::Prune(Page& page, int slot, Keep keep) {
+bool Oracle::Prune(Page& page, int slot,
+                   absl::FunctionRef<bool(uint64_t)> keep) {
   page.running &= ~(1u << slot);
+  if (page.running == 0) page.mixed = false;
   if (page.overflow) {
     if (page.running == 0) {
       page.overflow = false;
@@ -348,8 +361,12 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   if (process.blind) return -1;
   bool floating = op.kind == OpKind::kMmap && !op.fixed;
   // The kernel refuses calls on addresses between pages.
-  if (!access && !floating && op.address % kPageSize != 0) return -1;
-  uint64_t pages = access ? 1 : PagesOf(op.length);
+  if (!access && !floating && op.kind != OpKind::kBrk &&
+      op.address % kPageSize != 0) {
+    return -1;
+  }
+  uint64_t pages =
+      access ? 1 : std::max(PagesOf(op.length), PagesOf(op.new_length));
   int slot = 0;
   while (slot < kMaxRunning && running_[static_cast<size_t>(slot)].used) {
     ++slot;
@@ -365,20 +382,19 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   running.op = op;
   running.pages.clear();
   running.seen.clear();
+  running.moved.clear();
   process.running |= 1u << slot;
   if (floating) {
-    // Where something runs it may matter from now on; elsewhere Touch
-    // attaches it when it begins to.
-    process.floating |= 1u << slot;
-    uint32_t others = process.running & ~(1u << slot);
-    ForEachSlot(others, [&](int other) {
-      for (uint32_t page : running_[static_cast<size_t>(other)].pages) {
-        if ((process.pages[page].running >> slot) & 1) continue;
-        Attach(process, page, slot);
-        Close(process.pages[page]);
-      }
-    });
+    BeginFloating(process, slot);
     return slot;
+  }
+  if (op.kind == OpKind::kMremap || op.kind == OpKind::kBrk) {
+    if (op.kind == OpKind::kMremap ? BeginRemap(process, slot)
+                                   : BeginBrk(process, slot)) {
+      return slot;
+    }
+    Release(slot);
+    return -1;
   }
   uint64_t first = op.address / kPageSize;
   if (op.kind == OpKind::kMmap) running.mapped = MappedState(op, first);
@@ -388,6 +404,20 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
     Close(process.pages[page]);
   }
   return slot;
+}
+
+// Where something runs it may matter from now on; elsewhere Touch attaches it
+// when something begins to.
+void Oracle::BeginFloating(Process& process, int slot) {
+  process.floating |= 1u << slot;
+  uint32_t others = process.running & ~(1u << slot);
+  ForEachSlot(others, [&](int other) {
+    for (uint32_t page : running_[static_cast<size_t>(other)].pages) {
+      if ((process.pages[page].running >> slot) & 1) continue;
+      Attach(process, page, slot);
+      Close(process.pages[page]);
+    }
+  });
 }
 
 void Oracle::Release(int slot) {
@@ -407,6 +437,10 @@ std::optional<std::string> Oracle::End(OpId id, const OpResult& result) {
     violation = EndAccess(id, result);
   } else if (running.op.kind == OpKind::kMmap && !running.op.fixed) {
     violation = EndFloating(id, result);
+  } else if (running.op.kind == OpKind::kMremap) {
+    violation = EndRemap(id, result);
+  } else if (running.op.kind == OpKind::kBrk) {
+    violation = EndBrk(id, result);
   } else {
     violation = EndCall(id, result);
   }

@@ -14,6 +14,11 @@
 //     munmap           whatever was -> unmapped
 //     mprotect         mapped -> mapped with the new protection
 //     madvise dontneed a private mapping loses its own stores
+//     mremap           its pages unmapped (all, or what is cut off), and what
+//                      they were at the new place: fixed as an mmap is fixed,
+//                      else at an address known only when it returns
+//     brk              as munmap or as an mmap where nothing is, between the
+//                      old end, which an earlier brk told, and the new one
 //   One that succeeded made all of them; one that failed may have made the
 //   first few, but never leaves a new mapping behind.
 //   An access happens at one instant between its begin and its end and what
@@ -40,6 +45,11 @@
 //   - an access that ends while an mmap without an address runs, on a page
 //     that may be its: what it saw is not checked when the mmap returns;
 //   - errors of system calls: whether they were due is not asked;
+//   - an access to the new place of an mremap that has not returned: anything;
+//   - after an mremap whose source others changed while it ran, each of the
+//     states that the source was in;
+//   - everything in a process after an mremap of length 0 or onto itself, and
+//     after a brk beside another or before one that asked where the heap ends;
 //   - ENOMEM of anything, and death by SIGKILL of any access;
 //   - everything about a page with more than kMaxConfigs possibilities or
 //     with more than kMaxWritten different bytes stored, until the next
@@ -63,6 +73,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "sim/program/program.h"
 
 namespace faultline {
@@ -102,17 +113,20 @@ class OracleFileStrings : public OracleFiles {
 // An operation as it is about to be made.
 struct ResolvedOp {
   OpKind kind = OpKind::kLoad;
-  uint64_t address = 0;    // mmap: only if fixed
-  uint64_t length = 0;     // bytes; mmap, munmap, mprotect, madvise
-  uint32_t prot = 0;       // mmap, mprotect
-  uint32_t advice = 0;     // madvise: x86 uapi number
-  bool fixed = false;      // mmap
-  bool shared = false;     // mmap
-  int file = -1;           // mmap: -1 is anonymous memory
-  uint64_t file_page = 0;  // mmap: offset in pages
-  uint32_t size = 1;       // accesses: bytes, in one page (futex_op: always 4)
-  uint64_t value = 0;      // stores
-  bool write = false;      // kvm_pfn
+  uint64_t address = 0;     // mmap: only if fixed
+  uint64_t length = 0;      // bytes; mmap, munmap, mprotect, madvise
+  uint32_t prot = 0;        // mmap, mprotect
+  uint32_t advice = 0;      // madvise: x86 uapi number
+  bool fixed = false;       // mmap; mremap: `to` counts
+  bool shared = false;      // mmap
+  int file = -1;            // mmap: -1 is anonymous memory
+  uint64_t file_page = 0;   // mmap: offset in pages
+  uint32_t size = 1;        // accesses: bytes, in one page (futex_op: always 4)
+  uint64_t value = 0;       // stores
+  bool write = false;       // kvm_pfn
+  uint64_t new_length = 0;  // mremap: bytes
+  uint64_t to = 0;          // mremap
+  bool may_move = false;    // mremap
 };
 
 // <signal.h> has a macro of the name; the layout must not depend on it.
@@ -236,6 +250,7 @@ class Oracle {
     uint32_t running = 0;   // bit per slot: operations that may touch it
     bool touched = false;   // since the last Reset
     bool overflow = false;  // configs void, all accepted while anything runs
+    bool mixed = false;     // two ran at once since nothing ran
     absl::InlinedVector<Config, 2> configs;
   };
   struct Process {
@@ -245,6 +260,7 @@ class Oracle {
     uint32_t running = 0;   // bit per slot
     uint32_t floating = 0;  // those that are mmaps, not fixed
     bool blind = false;
+    uint64_t brk = 0;  // end of the heap, bytes; 0: nobody has said
   };
   struct Running {
     bool used = false;
@@ -253,6 +269,13 @@ class Oracle {
     StateId mapped = 0;           // mmap, fixed: what it makes
     std::vector<uint32_t> pages;  // it is attached to
     std::vector<StateId> seen;    // accesses: possible before it happened
+    // mremap: what each page that it moves may have been, by page number.
+    absl::flat_hash_map<uint64_t, absl::InlinedVector<StateId, 2>> moved;
+  };
+  // An mremap in pages.
+  struct Remap {
+    uint64_t source, old_pages, new_pages, moved;  // moved: that stay
+    uint64_t to;                                   // fixed only
   };
   enum class Outcome { kOk, kMapErr, kAccErr, kBus, kAnything };
 
@@ -264,8 +287,7 @@ class Oracle {
   void Close(Page& page);
   bool Step(int slot, uint64_t page, Config config, Config* next);
   StateId AfterStore(StateId state, uint64_t page, const ResolvedOp& op);
-  template <typename Keep>
-  bool Prune(Page& page, int slot, Keep keep);
+  bool Prune(Page& page, int slot, absl::FunctionRef<bool(uint64_t)> keep);
   std::optional<std::string> EndCall(int slot, const OpResult& result);
   std::optional<std::string> EndFloating(int slot, const OpResult& result);
   std::optional<std::string> EndAccess(int slot, const OpResult& result);
@@ -277,6 +299,24 @@ class Oracle {
   std::string StateText(StateId state, uint64_t page) const;
   std::string AccessViolation(const Running& running, const Page& page,
                               const OpResult& result) const;
+  void BeginFloating(Process& process, int slot);
+  // oracle_remap.cc.  False: the process is blind now.
+  static Remap RemapOf(const ResolvedOp& op);
+  bool BeginRemap(Process& process, int slot);
+  bool StepRemap(int slot, uint64_t page, const Config& config, uint64_t made,
+                 Config* next);
+  void RecordMoved(int slot, const Page& page);
+  std::vector<StateId> MovedStates(int slot, uint64_t first, uint64_t number);
+  std::optional<std::string> EndRemap(int slot, const OpResult& result);
+  bool BeginBrk(Process& process, int slot);
+  bool StepBrk(int slot, const Config& config, Config* next);
+  std::optional<std::string> EndBrk(int slot, const OpResult& result);
+  template <typename F>
+  void ForEachRunning(uint32_t slots, F f) {
+    for (; slots != 0; slots &= slots - 1) {
+      f(running_[static_cast<size_t>(__builtin_ctz(slots))]);
+    }
+  }
   void Release(int slot);
   void CopyAll(const Oracle& other);
 

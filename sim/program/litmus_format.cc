@@ -233,6 +233,18 @@ std::string FormatOp(const Op& op) {
       arguments = {address, FormatAmount(op.length),
                    std::string(AdviceName(op.advice))};
       break;
+    case OpKind::kMremap:
+      arguments = {address, FormatAmount(op.length),
+                   FormatAmount(op.new_length)};
+      if (op.fixed) {
+        arguments.push_back(absl::StrCat("to = ", FormatAddress(op.to)));
+      } else if (op.may_move) {
+        arguments.push_back("maymove");
+      }
+      break;
+    case OpKind::kBrk:
+      arguments = {address};
+      break;
     case OpKind::kLoad:
       arguments = {address};
       if (op.size != 1) arguments.push_back(absl::StrCat(op.size));

@@ -120,7 +120,7 @@ class Generator {
 
   Op NextOp(bool in_task) {
     Op op{};
-    op.kind = static_cast<OpKind>(Below(in_task ? 15 : 14));
+    op.kind = static_cast<OpKind>(Below(in_task ? 17 : 16));
     if (op.kind == OpKind::kRead && files_.empty()) op.kind = OpKind::kLoad;
     switch (op.kind) {
       case OpKind::kMmap:
@@ -147,6 +147,14 @@ class Generator {
         op.address = Where(kPageBytes);
         op.length = Length();
         op.advice = Below(5);
+        break;
+      case OpKind::kMremap:
+        op.address = Where(kPageBytes);
+        op.length = Length();
+        op.new_length = Length();
+        op.may_move = Chance();
+        op.fixed = op.may_move && Chance();
+        if (op.fixed) op.to = Where(kPageBytes);
         break;
       case OpKind::kLoad:
         op.size = 1u << Below(4);
@@ -182,9 +190,11 @@ class Generator {
       default:
         op.address = Where(1);
     }
-    if ((op.kind == OpKind::kMmap || op.kind == OpKind::kLoad) && Chance()) {
+    if ((op.kind == OpKind::kMmap || op.kind == OpKind::kLoad ||
+         op.kind == OpKind::kMremap || op.kind == OpKind::kBrk) &&
+        Chance()) {
       op.result = absl::StrCat("v", variables_++);
-      if (op.kind == OpKind::kMmap) mappings_.push_back(op.result);
+      if (op.kind != OpKind::kLoad) mappings_.push_back(op.result);
     } else if (Chance()) {
       op.repeat = 1 + static_cast<int>(Below(kMaxRepeat));
     }

@@ -40,17 +40,19 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
     op.result = name;
     Advance();
     place = token_.place;
-    if (!Name("mmap or load", &name)) return false;
-    if (name != "mmap" && name != "load") {
-      return Fail(place, "mmap or load", absl::StrCat("'", name, "'"));
+    constexpr absl::string_view kWhat = "mmap, mremap, brk or load";
+    if (!Name(kWhat, &name)) return false;
+    if (name != "mmap" && name != "mremap" && name != "brk" && name != "load") {
+      return Fail(place, kWhat, absl::StrCat("'", name, "'"));
     }
   }
   static constexpr OpKind kKinds[] = {
-      OpKind::kMmap,      OpKind::kMunmap,     OpKind::kMprotect,
-      OpKind::kMadvise,   OpKind::kLoad,       OpKind::kStore,
-      OpKind::kExec,      OpKind::kUmlLoad,    OpKind::kUmlStore,
-      OpKind::kSparcLoad, OpKind::kSparcStore, OpKind::kFutex,
-      OpKind::kKvm,       OpKind::kRead,       OpKind::kKill};
+      OpKind::kMmap,       OpKind::kMunmap,   OpKind::kMprotect,
+      OpKind::kMadvise,    OpKind::kMremap,   OpKind::kBrk,
+      OpKind::kLoad,       OpKind::kStore,    OpKind::kExec,
+      OpKind::kUmlLoad,    OpKind::kUmlStore, OpKind::kSparcLoad,
+      OpKind::kSparcStore, OpKind::kFutex,    OpKind::kKvm,
+      OpKind::kRead,       OpKind::kKill};
   bool known = false;
   for (OpKind kind : kKinds) {
     if (name == OpKindName(kind)) {
@@ -69,8 +71,8 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
   // Known only from here on: an operation cannot use its own result.
   if (assigned) {
     (in_task_ ? task_variables_ : setup_variables_)[op.result] =
-        op.kind == OpKind::kMmap ? VariableKind::kMapping
-                                 : VariableKind::kLoaded;
+        op.kind == OpKind::kLoad ? VariableKind::kLoaded
+                                 : VariableKind::kMapping;
   }
   ops->push_back(std::move(op));
   return true;
@@ -100,6 +102,10 @@ bool LitmusParser::Operation(Op* op) {
       Advance();
       return true;
     }
+    case OpKind::kMremap:
+      return Mremap(op);
+    case OpKind::kBrk:
+      return ParseAddress(false, &op->address);
     case OpKind::kRead:
       return FileName(false, &op->file) && Comma() &&
              FileRange(op, kMaxReadBytes);
@@ -152,6 +158,20 @@ bool LitmusParser::Mmap(Op* op) {
   Advance();
   op->fixed = true;
   return Mark("=") && ParseAddress(true, &op->address);
+}
+
+bool LitmusParser::Mremap(Op* op) {
+  if (!ParseAddress(true, &op->address) || !Comma() || !Length(&op->length) ||
+      !Comma() || !Length(&op->new_length)) {
+    return false;
+  }
+  if (!token_.IsMark(",")) return true;
+  Advance();
+  if (!OneOf("'maymove' or 'to = ADDRESS'", "maymove", "to", &op->fixed)) {
+    return false;
+  }
+  op->may_move = true;
+  return !op->fixed || (Mark("=") && ParseAddress(true, &op->to));
 }
 
 bool LitmusParser::Prot(uint32_t* prot) {

@@ -86,6 +86,7 @@ class LitmusParser {
   bool Statement(std::vector<Op>* ops);
   bool Operation(Op* op);
   bool Mmap(Op* op);
+  bool Mremap(Op* op);
   bool Access(Op* op);
   bool Prot(uint32_t* prot);
   bool Value(uint32_t size, uint64_t* value);

@@ -35,6 +35,29 @@ std::string WithTask(const std::string& task) {
   return With("6 pages", "m = mmap(f, 0p, 6p, r, private)", task);
 }
 
+TEST(LitmusParser, MremapAndBrkGiveAddresses) {
+  const Program p = MustParse(R"(litmus "remap"
+task A
+    m = mmap(anon, 0p, 4p, rw, private)
+    n = mremap(m, 4p, 6p, maymove)
+    o = mremap(n + 1p, 2p, 1p, to = m - 2p)
+    mremap(o, 1p, 3p)
+    b = brk(0p)
+    brk(b + 5)
+)");
+  const std::vector<Op>& ops = p.tasks[0].ops;
+  ASSERT_EQ(ops.size(), 6u);
+  EXPECT_TRUE(ops[1].may_move && !ops[1].fixed);
+  EXPECT_EQ(TotalBytes(ops[1].length), 4 * kPageBytes);
+  EXPECT_EQ(TotalBytes(ops[1].new_length), 6 * kPageBytes);
+  EXPECT_TRUE(ops[2].may_move && ops[2].fixed);
+  EXPECT_EQ(ops[2].to.variable, "m");
+  EXPECT_EQ(TotalBytes(ops[2].to.offset), -2 * kPageBytes);
+  EXPECT_FALSE(ops[3].may_move || ops[3].fixed);
+  EXPECT_EQ(ops[4].kind, OpKind::kBrk);
+  EXPECT_EQ(TotalBytes(ops[5].address.offset), 5);
+}
+
 TEST(LitmusParser, ReadsEveryPartOfAProgram) {
   Program p = MustParse(R"(# a comment
 litmus "a \"quoted\" name"
@@ -230,7 +253,20 @@ TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
       {"x = mmap(f, 0p, 1p, r, private, at = x)",
        "t:7:39: expected a variable that setup or this task assigned before, "
        "found 'x'"},
-      {"x = store(m, 1)", "t:7:6: expected mmap or load, found 'store'"},
+      {"mremap(m, 1p, 2p, to)", "t:7:22: expected '=', found ')'"},
+      {"mremap(m, 1p, 2p, fixed)",
+       "t:7:20: expected 'maymove' or 'to = ADDRESS', found 'fixed'"},
+      {"mremap(m, 1p, 2p, to = m + 1)",
+       "t:7:25: expected an address at a page boundary, found 1 bytes past "
+       "one"},
+      {"mremap(m + 1, 1p, 2p)",
+       "t:7:9: expected an address at a page boundary, found 1 bytes past "
+       "one"},
+      {"mremap(m, 1p)", "t:7:14: expected ',', found ')'"},
+      {"brk()",
+       "t:7:6: expected an address (a variable or a number), found ')'"},
+      {"x = store(m, 1)",
+       "t:7:6: expected mmap, mremap, brk or load, found 'store'"},
       {"repeat 0 load(m)",
        "t:7:9: expected how often (a number from 1 to 100000), found '0'"},
       {"repeat 100001 load(m)",

@@ -59,6 +59,12 @@ void Feed(Fnv& fnv, const Op& op) {
   fnv.Number(op.write);
   fnv.Text(op.target);
   fnv.Number(static_cast<uint64_t>(op.repeat));
+  if (op.kind == OpKind::kMremap) {
+    fnv.Number(op.may_move);
+    fnv.Text(op.to.variable);
+    fnv.Size(op.to.offset);
+    fnv.Size(op.new_length);
+  }
 }
 
 void Feed(Fnv& fnv, const std::vector<Op>& ops) {
@@ -102,6 +108,8 @@ bool Same(const Op& a, const Op& b) {
          a.shared == b.shared && Same(a.offset, b.offset) &&
          Same(a.length, b.length) && a.prot == b.prot && a.advice == b.advice &&
          a.size == b.size && a.value == b.value && a.write == b.write &&
+         a.may_move == b.may_move && a.to.variable == b.to.variable &&
+         Same(a.to.offset, b.to.offset) && Same(a.new_length, b.new_length) &&
          a.target == b.target && a.repeat == b.repeat;
 }
 
@@ -220,6 +228,10 @@ const char* OpKindName(OpKind kind) {
       return "mprotect";
     case OpKind::kMadvise:
       return "madvise";
+    case OpKind::kMremap:
+      return "mremap";
+    case OpKind::kBrk:
+      return "brk";
     case OpKind::kLoad:
       return "load";
     case OpKind::kStore:

@@ -45,6 +45,9 @@ enum class OpKind {
   kMprotect,    // mprotect(ADDRESS, LENGTH, PROT)
   kMadvise,     // madvise(ADDRESS, LENGTH, normal|random|sequential|willneed|
                 //         dontneed)
+  kMremap,      // [var =] mremap(ADDRESS, OLD, NEW [, maymove]
+                //                [, to = ADDRESS])    to = both flags
+  kBrk,         // [var =] brk(ADDRESS)     0p asks
   kLoad,        // [var =] load(ADDRESS [, SIZE])        SIZE 1 by default
   kStore,       // store(ADDRESS, VALUE [, SIZE])
   kExec,        // exec_fetch(ADDRESS)
@@ -66,9 +69,12 @@ struct Op {
   std::string result;  // variable that takes the result, or empty
   std::string file;    // mmap, read; empty for anonymous memory
   Address address;     // kMmap: the `at` address when fixed
-  bool fixed = false;
+  bool fixed = false;  // mremap: `to` is given
   bool shared = false;
-  Amount offset;  // mmap, read: in the file
+  bool may_move = false;  // mremap
+  Address to;             // mremap
+  Amount new_length;      // mremap
+  Amount offset;          // mmap, read: in the file
   Amount length;
   uint32_t prot = 0;
   uint32_t advice = 0;  // x86 uapi number
