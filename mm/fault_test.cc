@@ -507,6 +507,18 @@ TEST_F(FaultTest, PageThatIsOursAloneIsNotCopiedAgain) {
   EXPECT_EQ(Load(m, 2).value, 0x0907u);
 }
 
+TEST_F(FaultTest, CommittedPagesThatNobodyOwesAreLeftOver) {
+  const uint32_t others = K.check_machine(machine_);  // the mm is alive
+  g_reports.clear();
+  percpu_counter_add(&machine_->vm_committed_as, 3);
+  EXPECT_EQ(K.check_machine(machine_), others + 1);
+  EXPECT_EQ(std::count(g_reports.begin(), g_reports.end(),
+                       "left over: committed pages: 3, expected 0"),
+            1);
+  percpu_counter_add(&machine_->vm_committed_as, -3);
+  g_reports.clear();
+}
+
 TEST_F(FaultTest, OutOfMemoryKillsTheTaskThatAsked) {
   Boot(40, 0);
   const uint64_t m = Map(64, kRw, kAnonymous | FL_MAP_NORESERVE);

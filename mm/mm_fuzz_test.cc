@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Random mmap, munmap, mprotect, madvise and write faults, against an array
-// that remembers for each page what it should be.  After each operation the
-// vmas say the same as the array, the self-checks are silent, and at the end
-// nothing is left over.
+// Random mmap, munmap, mprotect, madvise, mremap and write faults, against an
+// array that remembers for each page what it should be.  After each operation
+// the vmas say the same as the array, the self-checks are silent, and at the
+// end nothing is left over.
 
 #include <algorithm>
 #include <array>
@@ -62,7 +62,7 @@ class Fuzz {
   }
 
   std::string Step(uint64_t page, uint64_t pages) {
-    switch (Below(7)) {
+    switch (Below(9)) {
       case 0:
         return Mmap(page, pages, -1);
       case 1:
@@ -74,6 +74,10 @@ class Fuzz {
         return Mprotect(page, pages);
       case 5:
         return Madvise(page, pages);
+      case 6:
+        return MremapTo(page, pages);
+      case 7:
+        return MremapInPlace(page, pages);
       default:
         return Write(page);
     }
@@ -159,6 +163,92 @@ class Fuzz {
     return "madvise";
   }
 
+  // All of these pages belong to one vma; *ends: exactly at its end.
+  bool OneVma(uint64_t page, uint64_t pages, bool* ends) {
+    struct vm_area_struct* vma = VmaOf(page);
+    if (vma == nullptr || vma->vm_end < PageAddress(page + pages)) return false;
+    *ends = vma->vm_end == PageAddress(page + pages);
+    return true;
+  }
+
+  // What mremap makes of page `from` + i, when it was `pages` long.
+  PageState MovedState(const std::array<PageState, kPages>& before,
+                       uint64_t from, uint64_t pages, uint64_t i) {
+    PageState state = before[from + std::min(i, pages - 1)];
+    if (i >= pages) {
+      state.pgoff += i - (pages - 1);
+      state.present = false;
+    }
+    return state;
+  }
+
+  std::string MremapTo(uint64_t page, uint64_t pages) {
+    const uint64_t to = Below(kPages);
+    const uint64_t wanted = 1 + Below(std::min<uint64_t>(8, kPages - to));
+    const std::array<PageState, kPages> before = pages_;
+    const uint64_t kept = std::min(pages, wanted);
+    bool ends = false;
+    const bool one = OneVma(page, kept, &ends);
+    const int64_t address =
+        do_mremap(PageAddress(page), pages << PAGE_SHIFT, wanted << PAGE_SHIFT,
+                  1 | 2, PageAddress(to));
+    if (page < to + wanted && to < page + pages) {
+      EXPECT_EQ(address, -EINVAL);
+      return "mremap onto itself";
+    }
+    // What is in the way or cut off goes first, whatever comes of the rest.
+    auto clear = [&](uint64_t first, uint64_t count) {
+      for (uint64_t i = first; i < first + count; ++i) {
+        if (address != -ENOMEM || VmaOf(i) == nullptr) pages_[i] = {};
+      }
+    };
+    clear(to, wanted);
+    clear(page + kept, pages - kept);
+    if (address < 0) {
+      EXPECT_EQ(address, one || MaxMapCount() < 10 ? address : -EFAULT);
+      EXPECT_TRUE(address == -EFAULT ? !one
+                                     : address == -ENOMEM && MaxMapCount() < 10)
+          << address;
+      return "mremap failed";
+    }
+    EXPECT_TRUE(one);
+    EXPECT_EQ(static_cast<kulong>(address), PageAddress(to));
+    for (uint64_t i = 0; i < wanted; ++i) {
+      pages_[to + i] = MovedState(before, page, kept, i);
+    }
+    for (uint64_t i = 0; i < kept; ++i) pages_[page + i] = {};
+    return "mremap";
+  }
+
+  std::string MremapInPlace(uint64_t page, uint64_t pages) {
+    const uint64_t wanted = 1 + Below(std::min<uint64_t>(10, kPages - page));
+    const std::array<PageState, kPages> before = pages_;
+    bool ends = false, room = true;
+    const bool one = OneVma(page, pages, &ends);
+    for (uint64_t i = pages; i < wanted; ++i) {
+      room = room && !pages_[page + i].mapped;
+    }
+    const int64_t address = do_mremap(PageAddress(page), pages << PAGE_SHIFT,
+                                      wanted << PAGE_SHIFT, 0, 0);
+    if (address < 0) {
+      if (wanted > pages) {
+        EXPECT_EQ(address, one ? -ENOMEM : -EFAULT);
+        EXPECT_FALSE(one && ends && room);
+      } else {
+        EXPECT_EQ(address, -ENOMEM);
+        EXPECT_GE(machine_.mm()->map_count, MaxMapCount());
+      }
+      return "mremap in place failed";
+    }
+    EXPECT_EQ(static_cast<kulong>(address), PageAddress(page));
+    EXPECT_TRUE(wanted <= pages || (one && ends && room));
+    for (uint64_t i = wanted; i < pages; ++i) pages_[page + i] = {};
+    for (uint64_t i = pages; i < wanted; ++i) {
+      pages_[page + i] = MovedState(before, page, pages, i);
+    }
+    return "mremap in place";
+  }
+
   std::string Write(uint64_t page) {
     PageState& state = pages_[page];
     if (!state.mapped || state.file >= 0 || !(state.prot & PROT_WRITE)) {
@@ -206,6 +296,8 @@ class Fuzz {
 
   void Check() {
     EXPECT_EQ(validate_mm(machine_.mm()), 0u);
+    EXPECT_EQ(machine_.Committed(),
+              static_cast<int64_t>(AccountedPages(machine_.mm())));
     int64_t present = 0;
     for (uint64_t page = 0; page < kPages; ++page) {
       CheckPage(page);
