@@ -4,7 +4,8 @@
  * mm/mmap.c and check_mm of kernel/fork.c of 4.13: validate_mm, browse_rb,
  * anon_vma_interval_tree_verify, check_mm; and, beyond 4.13, the order of
  * i_mmap, the cached bounds of both kinds of interval trees, whether a search
- * with a vma's own key finds it, and stale vmacache slots.
+ * with a vma's own key finds it, and stale vmacache slots.  What pages say is
+ * in debug_page.cc.
  *
  * Nothing is called by the model's own operations: they run as a kernel
  * without CONFIG_DEBUG_VM_RB does.  Walks are bounded, so that a broken list
@@ -401,6 +402,7 @@ u32 validate_mm(struct mm_struct *mm)
 		bad += check_anon_chain(vma);
 		vma = vma->vm_next;
 	}
+	bad += validate_pages(mm);
 	return bad;
 }
 

@@ -5,7 +5,6 @@
  *   do_page_fault              __do_page_fault of arch/x86/mm/fault.c, in an
  *                              ARM build do_page_fault of arch/arm/mm/fault.c
  *   access_error, mm_fault_error, bad_area
- *   pagefault_out_of_memory    mm/oom_kill.c
  *
  * No lock is held on entry or exit.  mmap_sem is tried first, as a fault in
  * kernel mode must not sleep for it before its address was found in the
@@ -63,22 +62,6 @@ static bool access_error(u32 error_code, const struct vm_area_struct *vma)
 		return true;
 	return !(vma->vm_flags & (VM_READ | VM_EXEC | VM_WRITE));
 #endif
-}
-
-/*
- * The OOM killer, when there is nothing left to hand out: its victim is the
- * task that asked.  When memory is there after all (the failure was another
- * limit, or has passed) the fault is simply taken again, for ever if need be.
- */
-void pagefault_out_of_memory(void)
-{
-	struct task_struct *task = current;
-
-	if (READ_ONCE(task->machine->nr_free) == 0) {
-		task->oom_victim = true;
-		send_sig(SIGKILL, task);
-	}
-	cond_resched();
 }
 
 static u32 vma_pkey(const struct vm_area_struct *vma)

@@ -33,7 +33,7 @@ int mmu_access(u32 kind, kulong addr, u32 size, u64 *value, u32 *error_code);
 /* __copy_from_user_inatomic of the page at addr; nonzero: not readable. */
 int copy_user_page_inatomic(void *to, kulong addr);
 
-/* ---- fault.cc ---- */
+/* ---- oom_kill.cc ---- */
 /* VM_FAULT_OOM in user mode; no lock held.  The caller faults again. */
 void pagefault_out_of_memory(void);
 

@@ -48,6 +48,7 @@
 #include "mm/mm.h"
 #include "mm/pgtable.h"
 #include "mm/radix_tree.h"
+#include "mm/rmap.h"
 #include "mm/sync/sched.h"
 
 namespace faultline {
@@ -836,9 +837,16 @@ struct Visits {
   std::vector<uint64_t> addresses;
 };
 
-int Visit(page*, vm_area_struct*, kulong address, void* arg) {
+bool Visit(page*, vm_area_struct*, kulong address, void* arg) {
   static_cast<Visits*>(arg)->addresses.push_back(address);
-  return 0;
+  return true;
+}
+
+Visits WalkOf(page* page) {
+  Visits visits;
+  rmap_walk_control control = {&visits, Visit, nullptr, nullptr, nullptr};
+  rmap_walk(page, &control);
+  return visits;
 }
 
 TEST_F(FaultTest, RmapWalkFindsEveryMappingOfAFilePage) {
@@ -852,8 +860,7 @@ TEST_F(FaultTest, RmapWalkFindsEveryMappingOfAFilePage) {
   ASSERT_NE(page, nullptr);
   EXPECT_EQ(page_mapcount(page), 2);
   lock_page(page);
-  Visits visits;
-  EXPECT_EQ(rmap_walk(page, Visit, &visits), 0);
+  Visits visits = WalkOf(page);
   std::sort(visits.addresses.begin(), visits.addresses.end());
   std::vector<uint64_t> expected = {a + 2 * kPage, b};
   std::sort(expected.begin(), expected.end());
@@ -867,9 +874,8 @@ TEST_F(FaultTest, RmapWalkFindsAnonymousPageAfterASplit) {
   EXPECT_OK(Store(m + 3 * kPage, 1));
   ASSERT_EQ(K.sys_mprotect(m, 2 * kPage, FL_PROT_READ), 0);
   page* page = pfn_to_page(Walk()[m + 3 * kPage].pfn);
-  Visits visits;
   lock_page(page);
-  rmap_walk(page, Visit, &visits);
+  const Visits visits = WalkOf(page);
   unlock_page(page);
   EXPECT_EQ(visits.addresses, std::vector<uint64_t>{m + 3 * kPage});
 }

@@ -23,7 +23,7 @@
  *
  * Left out: readahead (a file system without a backing device has ra_pages 0,
  * so 4.13 reads page by page as well), dirty accounting and write-back,
- * shadow entries, the LRU lists, partial truncation.
+ * shadow entries, partial truncation.
  */
 #include "mm/fault.h"
 #include "mm/fs.h"
@@ -66,7 +66,7 @@ void unlock_page(struct page *page)
 	bit_unlock(PG_locked, &page->flags, "page_lock");
 }
 
-static int wait_on_page_locked(struct page *page, bool killable)
+int wait_on_page_locked(struct page *page, bool killable)
 {
 	return PageLocked(page)
 		   ? wait_on_bit(PG_locked, &page->flags, "page_lock", killable)
@@ -181,8 +181,21 @@ int add_to_page_cache_lru(struct page *page, struct address_space *mapping,
 		WRITE_ONCE(page->mapping, (struct address_space *)NULL);
 		put_page(page);
 		unlock_page(page);
+	} else {
+		lru_cache_add(page);
 	}
 	return error;
+}
+
+void __delete_from_page_cache(struct page *page)
+{
+	struct address_space *mapping = READ_ONCE(page->mapping);
+
+	VM_BUG_ON_PAGE(page_mapped(page), page);
+	BUG_ON(radix_tree_delete(mapping, page->index) != page);
+	mapping->nrpages--;
+	percpu_counter_add(&current_machine()->nr_file_pages, -1);
+	WRITE_ONCE(page->mapping, (struct address_space *)NULL);
 }
 
 void delete_from_page_cache(struct page *page)
@@ -190,13 +203,9 @@ void delete_from_page_cache(struct page *page)
 	struct address_space *mapping = READ_ONCE(page->mapping);
 
 	BUG_ON(!PageLocked(page));
-	VM_BUG_ON_PAGE(page_mapped(page), page);
 	spin_lock(&mapping->tree_lock);
-	BUG_ON(radix_tree_delete(mapping, page->index) != page);
-	mapping->nrpages--;
-	WRITE_ONCE(page->mapping, (struct address_space *)NULL);
+	__delete_from_page_cache(page);
 	spin_unlock(&mapping->tree_lock);
-	percpu_counter_add(&current_machine()->nr_file_pages, -1);
 	put_page(page);
 }
 

@@ -310,6 +310,8 @@ struct page *read_mapping_page(struct address_space *mapping, pgoff_t index,
 struct page *find_get_page(struct address_space *mapping, pgoff_t index);
 int add_to_page_cache_lru(struct page *page, struct address_space *mapping,
 			  pgoff_t index, gfp_t gfp);
+/* Page and tree_lock locked; the cache's reference is the caller's now. */
+void __delete_from_page_cache(struct page *page);
 /* Page locked; drops the cache's reference. */
 void delete_from_page_cache(struct page *page);
 /* Every page leaves the cache (inode eviction); BUG if one is mapped. */
@@ -319,6 +321,8 @@ void lock_page(struct page *page);
 int lock_page_killable(struct page *page);
 bool trylock_page(struct page *page);
 void unlock_page(struct page *page);
+/* 0 once it is not locked, or -EINTR: killable, and killed. */
+int wait_on_page_locked(struct page *page, bool killable);
 /* See facts in the definition: 1 locked, 0 not (mmap_sem may be dropped). */
 int __lock_page_or_retry(struct page *page, struct mm_struct *mm, u32 flags);
 

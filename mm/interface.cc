@@ -8,7 +8,6 @@
  * model code, so it needs no lock; what it calls may ask for `current` and
  * gets the machine's init_task.
  *
- *   task_exit                  exit_mm of kernel/exit.c
  *   umount                     do_umount, as far as "busy" goes
  *
  * Left out: everything that needs a file name space or credentials.
@@ -17,6 +16,7 @@
 #include "mm/fault.h"
 #include "mm/fs.h"
 #include "mm/mm.h"
+#include "mm/rmap.h"
 #include "mm/sync/machine.h"
 #include "mm/sync/sched.h"
 #include "mm/sync/string.h"
@@ -144,6 +144,10 @@ static const struct fix *fix_at(u32 i)
 	    {"mmap_region-unacct",
 	     "mmap of a file gives back the commit it was charged when the "
 	     "file refuses the mapping"},
+	    /* FL_FIX_PAT_FORK */
+	    {"pat-fork",
+	     "a fork that fails in the middle of a device mapping gives its "
+	     "reserved memory type back (dc84bc2aba85)"},
 	};
 
 	return i < FL_FIXES ? &fixes[i] : NULL;
@@ -400,24 +404,6 @@ static struct machine *task_machine(struct task_struct *task)
 	return task->machine;
 }
 
-/*
- * The task lets go of its mm under the lock for reading, as exit_mm does
- * where a core dump might be waiting for it; the last one tears it down.
- */
-static void task_exit(void)
-{
-	struct task_struct *task = current;
-	struct mm_struct *mm = task->mm;
-
-	if (!mm)
-		return;
-	down_read(&mm->mmap_sem);
-	WRITE_ONCE(task->mm, (struct mm_struct *)NULL);
-	up_read(&mm->mmap_sem);
-	vmacache_flush(task);
-	mmput(mm);
-}
-
 static void task_free(struct task_struct *task)
 {
 	struct machine *machine = task->machine;
@@ -513,6 +499,16 @@ static void set_user_sp(u64 sp)
 	current->sp = too_wide(sp) ? ~(kulong)0 : (kulong)sp;
 }
 
+/* ---- kernel threads ---- */
+
+static s32 set_oom_score_adj(struct task_struct *task, s32 oom_score_adj)
+{
+	if (oom_score_adj < -1000 || oom_score_adj > 1000)
+		return -EINVAL;
+	task->oom_score_adj = oom_score_adj;
+	return 0;
+}
+
 /* ---- looking at things ---- */
 
 static u64 proc_maps(struct mm_struct *mm, char *text, u64 bytes)
@@ -522,6 +518,29 @@ static u64 proc_maps(struct mm_struct *mm, char *text, u64 bytes)
 
 	machine_leave(before);
 	return needed;
+}
+
+static u64 proc_smaps(struct mm_struct *mm, char *text, u64 bytes)
+{
+	struct task_struct *before = machine_enter(mm->machine);
+	const u64 needed = proc_pid_smaps(mm, text, bytes);
+
+	machine_leave(before);
+	return needed;
+}
+
+static u64 proc_pagemap(struct mm_struct *mm, u64 addr, u64 pages, u64 *entries)
+{
+	struct task_struct *before = machine_enter(mm->machine);
+	const u64 found = pagemap_read(mm, addr, pages, entries);
+
+	machine_leave(before);
+	return found;
+}
+
+static struct mm_struct *task_mm(struct task_struct *task)
+{
+	return task->mm;
 }
 
 static void page_walk(struct mm_struct *mm,
@@ -638,7 +657,7 @@ const struct fl_kernel faultline_kernel = {
     task_create,
     task_machine,
     mmput,
-    task_exit,
+    exit_mm,
     task_free,
     sys_mmap,
     sys_munmap,
@@ -646,6 +665,7 @@ const struct fl_kernel faultline_kernel = {
     sys_madvise,
     sys_mremap,
     sys_brk,
+    sys_fork,
     sys_kill,
     futex_op,
     user_access,
@@ -653,8 +673,17 @@ const struct fl_kernel faultline_kernel = {
     uml_access,
     sparc32_access,
     kvm_hva_to_pfn,
+    reclaim_pages,
+    compact_pages,
+    age_pages,
+    oom_kill,
+    oom_reap,
+    set_oom_score_adj,
     task_killed,
     proc_maps,
+    proc_smaps,
+    proc_pagemap,
+    task_mm,
     page_walk,
     check_mm_now,
     check_machine,

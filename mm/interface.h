@@ -317,6 +317,12 @@ struct fl_kernel {
 	/* The end of the heap afterwards, bytes: `brk`, or what it was before
 	 * when that cannot be had.  0 asks.  -EINTR when killed. */
 	int64_t (*sys_brk)(uint64_t brk);
+	/*
+	 * fork(2) as far as memory goes: child, made by task_create without
+	 * an mm and not running yet, gets a copy of current's.  -ENOMEM
+	 * whatever went wrong, -EINTR when current was killed meanwhile.
+	 */
+	int64_t (*sys_fork)(struct task_struct *child);
 	/* kill(2) of a task of the machine, host cookie as given. */
 	int64_t (*sys_kill)(struct task_struct *task, int32_t sig);
 	/* futex(2) FUTEX_WAKE_OP-style atomic store of value at addr. */
@@ -345,6 +351,24 @@ struct fl_kernel {
 			       uint64_t value, struct fl_user_result *result);
 	/* KVM's hva_to_pfn_remapped on a PFNMAP vma.  *pfn: page frame. */
 	int64_t (*kvm_hva_to_pfn)(uint64_t addr, uint32_t write, uint64_t *pfn);
+	/*
+	 * What kernel threads do to the pages of the machine, oldest first;
+	 * any task may run it.  kswapd: frees up to nr clean pages of the
+	 * page cache.  Returns how many.
+	 */
+	int64_t (*reclaim)(uint64_t nr);
+	/* kcompactd: moves up to nr pages to other frames; how many moved. */
+	int64_t (*migrate)(uint64_t nr);
+	/* kswapd, aging: walks the mappings of up to nr pages to see who used
+	 * them; how many ptes had. */
+	int64_t (*rmap_walk)(uint64_t nr);
+	/* The OOM killer, asked by hand (sysrq f): 0, or -EAGAIN. */
+	int64_t (*oom_kill)(void);
+	/* oom_reaper: zaps the private memory of the victims; how many. */
+	int64_t (*oom_reap)(void);
+	/* /proc/PID/oom_score_adj: -1000 (never) to 1000.  [host] */
+	int32_t (*set_oom_score_adj)(struct task_struct *task,
+				     int32_t oom_score_adj);
 	/* A fatal signal is pending on the task. [host] */
 	uint32_t (*task_killed)(struct task_struct *task);
 
@@ -354,6 +378,17 @@ struct fl_kernel {
 	 * writing at most `bytes` with it.
 	 */
 	uint64_t (*proc_maps)(struct mm_struct *mm, char *text, uint64_t bytes);
+	/* /proc/PID/smaps likewise. */
+	uint64_t (*proc_smaps)(struct mm_struct *mm, char *text,
+			       uint64_t bytes);
+	/*
+	 * /proc/PID/pagemap, as root reads it: one entry for each of `pages`
+	 * pages from addr, page aligned.  Returns how many lie in user space.
+	 */
+	uint64_t (*proc_pagemap)(struct mm_struct *mm, uint64_t addr,
+				 uint64_t pages, uint64_t *entries);
+	/* The mm of a task, no reference taken; NULL: none (any more). */
+	struct mm_struct *(*task_mm)(struct task_struct *task);
 	/* Calls visit for each page of user space that has a pte. */
 	void (*page_walk)(struct mm_struct *mm,
 			  void (*visit)(const struct fl_page_info *info,

@@ -129,6 +129,9 @@ int find_vma_links(struct mm_struct *mm, kulong addr, kulong end,
 void __vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
 		struct vm_area_struct *prev, struct rb_node **rb_link,
 		struct rb_node *rb_parent);
+/* The tree's half alone; the list is right already. */
+void __vma_link_rb(struct mm_struct *mm, struct vm_area_struct *vma,
+		   struct rb_node **rb_link, struct rb_node *rb_parent);
 /* i_mmap_rwsem held for write. */
 void __vma_link_file(struct vm_area_struct *vma);
 void __remove_shared_vm_struct(struct vm_area_struct *vma,

@@ -6,6 +6,7 @@
  *     no pte: do_anonymous_page, or do_fault ->
  *       do_read_fault (do_fault_around), do_cow_fault, do_shared_fault
  *         __do_fault, finish_fault -> alloc_set_pte -> pte_alloc_one_map
+ *     an entry that is not present: do_swap_page
  *     read-only pte and a write: do_wp_page -> wp_page_reuse, wp_page_copy,
  *       wp_page_shared, wp_pfn_shared
  *
@@ -23,14 +24,17 @@
  * FL_FIX_VMA_IS_ANONYMOUS: a vma of a file that has no vm_ops is not served
  * anonymous memory but SIGBUS.
  *
- * Left out: huge pages, swap, KSM, NUMA hinting, userfaultfd, memory cgroups,
- * DAX (DONE_COW passes through), the LRU lists, mlock of single pages,
- * pfn_mkwrite, dirty throttling and file times.
+ * Left out: huge pages, swap (of do_swap_page the branch for migration entries
+ * is there), KSM, NUMA hinting, userfaultfd, memory cgroups, DAX (DONE_COW
+ * passes through), mlock of single pages, pfn_mkwrite, dirty throttling and
+ * file times.
  */
 #include "mm/fault.h"
 #include "mm/internal.h"
 #include "mm/mm.h"
 #include "mm/pgtable.h"
+#include "mm/rmap.h"
+#include "mm/swapops.h"
 #include "mm/sync/sched.h"
 #include "mm/sync/string.h"
 
@@ -99,6 +103,7 @@ static int do_anonymous_page(struct vm_fault *vmf)
 	if (page) {
 		add_mm_counter(mm, MM_ANONPAGES, 1);
 		page_add_new_anon_rmap(page, vma, vmf->address);
+		lru_cache_add(page);
 	}
 	set_pte_at(mm, vmf->address, vmf->pte, entry);
 	pte_unmap_unlock(vmf->pte, vmf->ptl);
@@ -174,6 +179,7 @@ int alloc_set_pte(struct vm_fault *vmf, struct page *page)
 	if (write && !(vma->vm_flags & VM_SHARED)) {
 		add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
 		page_add_new_anon_rmap(page, vma, vmf->address);
+		lru_cache_add(page);
 	} else {
 		add_mm_counter(vma->vm_mm, MM_FILEPAGES, 1);
 		page_add_file_rmap(page);
@@ -474,6 +480,7 @@ static int wp_page_copy(struct vm_fault *vmf)
 		ptep_get_and_clear(vmf->pte);
 		flush_tlb_mm(mm);
 		page_add_new_anon_rmap(new_page, vma, vmf->address);
+		lru_cache_add(new_page);
 		set_pte_at(mm, vmf->address, vmf->pte, entry);
 		/* Only now: until the pte is switched the old page counts as
 		 * mapped, or its other owner would write to it. */
@@ -598,6 +605,26 @@ static int do_wp_page(struct vm_fault *vmf)
 	return wp_page_copy(vmf);
 }
 
+/*
+ * An entry that is neither empty nor present.  Without swap it says that the
+ * page is on its way to another frame: wait for that, and fault again if the
+ * new pte does not do.
+ */
+static int do_swap_page(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+
+	/* Has it changed since it was read?  Then look again. */
+	if (!pte_same(fl_read_pte(vmf->pte), vmf->orig_pte))
+		return 0;
+	if (is_migration_entry(pte_to_swp_entry(vmf->orig_pte))) {
+		migration_entry_wait(vma->vm_mm, vmf->pmd, vmf->address);
+		return 0;
+	}
+	print_bad_pte(vma, vmf->address, vmf->orig_pte);
+	return VM_FAULT_SIGBUS;
+}
+
 static int handle_pte_fault(struct vm_fault *vmf)
 {
 	pte_t entry;
@@ -618,11 +645,8 @@ static int handle_pte_fault(struct vm_fault *vmf)
 		return fault_is_anonymous(vmf->vma) ? do_anonymous_page(vmf)
 						    : do_fault(vmf);
 
-	if (unlikely(!pte_present(vmf->orig_pte))) {
-		/* There is no swap: do_swap_page finds nonsense. */
-		print_bad_pte(vmf->vma, vmf->address, vmf->orig_pte);
-		return VM_FAULT_SIGBUS;
-	}
+	if (unlikely(!pte_present(vmf->orig_pte)))
+		return do_swap_page(vmf);
 
 	vmf->ptl = pte_lockptr(vmf->pmd);
 	spin_lock(vmf->ptl);

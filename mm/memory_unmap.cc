@@ -3,7 +3,7 @@
  * Taking mappings away: the zapping third of mm/memory.c of 4.13.
  *
  *   tlb_gather_mmu, tlb_remove_page, tlb_remove_table, tlb_finish_mmu
- *   flush_tlb_mm                    arch/x86/mm/tlb.c
+ *   flush_tlb_mm, flush_tlb_all     arch/x86/mm/tlb.c
  *   unmap_vmas, zap_page_range      unmap_single_vma, zap_{pmd,pte}_range
  *   free_pgtables
  *
@@ -12,7 +12,7 @@
  * a time.  Pages are collected while it is held and lose their reference only
  * after the TLB flush, so nobody still writes to a page that is reused.
  *
- * Left out: huge pages, swap and migration entries, zap_details (truncation
+ * Left out: huge pages, swap entries proper, zap_details (truncation
  * of mapped files), mmu notifiers, lazy mmu mode, batches beyond the first
  * (a full one is flushed in place, as when no page is left for another).
  */
@@ -20,6 +20,8 @@
 #include "mm/internal.h"
 #include "mm/mm.h"
 #include "mm/pgtable.h"
+#include "mm/rmap.h"
+#include "mm/swapops.h"
 #include "mm/sync/sched.h"
 
 extern "C" {
@@ -39,6 +41,21 @@ void flush_tlb_mm(struct mm_struct *mm)
 	list_for_each_entry(task, head, struct task_struct, tasks)
 	{
 		if (task == current || READ_ONCE(task->mm) != mm)
+			continue;
+		while (smp_load_acquire(&task->user_walk))
+			fl_runtime.relax(current->host, &task->user_walk);
+	}
+}
+
+void flush_tlb_all(struct machine *machine)
+{
+	struct list_head *head = &machine->tasks;
+	struct task_struct *task;
+
+	smp_mb();
+	list_for_each_entry(task, head, struct task_struct, tasks)
+	{
+		if (task == current)
 			continue;
 		while (smp_load_acquire(&task->user_walk))
 			fl_runtime.relax(current->host, &task->user_walk);
@@ -141,6 +158,18 @@ static void zap_one_pte(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		*force_flush = true;
 }
 
+/* A page on its way to another frame: who moves it will find nothing here. */
+static void zap_swap_pte(struct vm_area_struct *vma, kulong addr, pte_t ptent,
+			 klong *rss)
+{
+	const swp_entry_t entry = pte_to_swp_entry(ptent);
+
+	if (is_migration_entry(entry))
+		rss[mm_counter(migration_entry_to_page(entry))]--;
+	else
+		print_bad_pte(vma, addr, ptent);
+}
+
 static kulong zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 			    pmd_t *pmd, kulong addr, kulong end)
 {
@@ -162,7 +191,7 @@ static kulong zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 			if (pte_none(ptent))
 				continue;
 			if (unlikely(!pte_present(ptent))) {
-				print_bad_pte(vma, addr, ptent);
+				zap_swap_pte(vma, addr, ptent, rss);
 				set_pte(pte, pte_t{0});
 				continue;
 			}
@@ -213,8 +242,8 @@ static void zap_pud_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 	} while (pud++, addr = next, addr != end);
 }
 
-static void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
-			     kulong addr, kulong end)
+void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
+		      kulong addr, kulong end)
 {
 	pgd_t *pgd;
 	kulong next;

@@ -158,6 +158,8 @@ static inline int anon_vma_prepare(struct vm_area_struct *vma)
 	return likely(READ_ONCE(vma->anon_vma)) ? 0 : __anon_vma_prepare(vma);
 }
 int anon_vma_clone(struct vm_area_struct *dst, struct vm_area_struct *src);
+/* vma: the child's copy of pvma; both sems held for write.  0 or -ENOMEM. */
+int anon_vma_fork(struct vm_area_struct *vma, struct vm_area_struct *pvma);
 void unlink_anon_vmas(struct vm_area_struct *vma);
 static inline void anon_vma_lock_write(struct anon_vma *anon_vma)
 {
@@ -176,11 +178,6 @@ void page_add_file_rmap(struct page *page);
 void page_remove_rmap(struct page *page);
 void page_move_anon_rmap(struct page *page, struct vm_area_struct *vma);
 bool PageAnon(struct page *page);
-/* Calls visit for every vma that may map the page; page locked. */
-int rmap_walk(struct page *page,
-	      int (*visit)(struct page *page, struct vm_area_struct *vma,
-			   kulong address, void *arg),
-	      void *arg);
 
 /* ---- memory.cc ---- */
 /*
@@ -244,6 +241,18 @@ static inline void add_mm_counter(struct mm_struct *mm, int member, klong n)
 {
 	atomic_long_add(n, &mm->rss_stat[member]);
 }
+static inline kulong get_mm_counter(struct mm_struct *mm, int member)
+{
+	const klong n = atomic_long_read(&mm->rss_stat[member]);
+
+	return n < 0 ? 0 : (kulong)n;
+}
+static inline kulong get_mm_rss(struct mm_struct *mm)
+{
+	return get_mm_counter(mm, MM_FILEPAGES) +
+	       get_mm_counter(mm, MM_ANONPAGES) +
+	       get_mm_counter(mm, MM_SHMEMPAGES);
+}
 static inline int mm_counter(struct page *page)
 {
 	return PageAnon(page) ? MM_ANONPAGES : MM_FILEPAGES;
@@ -252,6 +261,11 @@ static inline int mm_counter(struct page *page)
 /* ---- pat.cc (x86) ---- */
 int track_pfn_remap(struct vm_area_struct *vma, kulong pfn, kulong addr,
 		    kulong size);
+/* fork, vma is the parent's: 0, -EINVAL, -ENOMEM. */
+int track_pfn_copy(struct vm_area_struct *vma);
+/* Undoes it: the child's copy of vma was not filled. */
+void untrack_pfn_copy(struct vm_area_struct *dst_vma,
+		      struct vm_area_struct *vma);
 void untrack_pfn(struct vm_area_struct *vma, kulong pfn, kulong size);
 /* The frames belong to another vma now. */
 void untrack_pfn_moved(struct vm_area_struct *vma);
@@ -268,8 +282,25 @@ void do_page_fault(kulong address, u32 error_code);
 int fixup_user_fault(struct task_struct *task, struct mm_struct *mm,
 		     kulong address, u32 fault_flags, bool *unlocked);
 
+/* ---- memory_copy.cc ---- */
+/* 0, -ENOMEM, -EINVAL; both sems held for write; vma is src_mm's, dst_vma its
+ * copy in dst_mm. */
+int copy_page_range(struct mm_struct *dst_mm, struct mm_struct *src_mm,
+		    struct vm_area_struct *dst_vma,
+		    struct vm_area_struct *vma);
+
+/* ---- fork.cc ---- */
+/* child has no mm and does not run.  0, -ENOMEM, -EINTR. */
+s64 sys_fork(struct task_struct *child);
+
 /* ---- mm_init.cc (kernel/fork.c's half) ---- */
 struct mm_struct *mm_alloc(struct machine *machine);
+/* Frees mm and returns NULL without memory for its pgd. */
+struct mm_struct *mm_init(struct mm_struct *mm);
+void exit_mm(void); /* current's */
+void exit_oom_victim(void); /* oom_kill.cc: after the mm is gone */
+bool mmget_not_zero(struct mm_struct *mm);
+void mmgrab(struct mm_struct *mm);
 void mmput(struct mm_struct *mm);
 void mmdrop(struct mm_struct *mm);
 void mm_caches_init(struct machine *machine);
@@ -278,11 +309,16 @@ void mm_caches_init(struct machine *machine);
 /* Reports FL_REPORT_BAD for each thing wrong; returns how many.  sem held or
  * nobody else running. */
 u32 validate_mm(struct mm_struct *mm);
+/* debug_page.cc: the part of it that concerns ptes and pages. */
+u32 validate_pages(struct mm_struct *mm);
 /* check_mm of kernel/fork.c: at the end of an mm. */
 void check_mm(struct mm_struct *mm);
 
 /* ---- task_mmu.cc ---- */
 u64 proc_pid_maps(struct mm_struct *mm, char *text, u64 bytes);
+/* task_smaps.cc */
+u64 proc_pid_smaps(struct mm_struct *mm, char *text, u64 bytes);
+u64 pagemap_read(struct mm_struct *mm, u64 addr, u64 pages, u64 *entries);
 void walk_page_info(struct mm_struct *mm,
 		    void (*visit)(const struct fl_page_info *, void *),
 		    void *cookie);

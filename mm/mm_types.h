@@ -12,6 +12,7 @@
 #include "mm/sync/list.h"
 #include "mm/sync/lock.h"
 #include "mm/sync/page.h"
+#include "mm/sync/slab.h"
 #include "mm/sync/types.h"
 
 FL_BEGIN_DECLS
@@ -95,6 +96,7 @@ struct anon_vma {
 	unsigned degree;         /* root rwsem */
 	struct anon_vma *parent;
 	struct rb_root rb_root;  /* root rwsem: interval tree of chains */
+	struct rcu_deferred deferred; /* once it is freed */
 };
 
 struct anon_vma_chain {

@@ -3,8 +3,8 @@
  * mprotect, after mm/mprotect.c of 4.13: change_protection with its walk,
  * mprotect_fixup, do_mprotect_pkey (here do_mprotect).
  *
- * Left out: protection keys, NUMA balancing, huge pages, swap and migration
- * entries, READ_IMPLIES_EXEC, populating a locked range that becomes writable.  Dirty
+ * Left out: protection keys, NUMA balancing, huge pages, swap entries proper,
+ * READ_IMPLIES_EXEC, populating a locked range that becomes writable.  Dirty
  * pages of a shared mapping are not made writable ahead of the fault, for no
  * file system accounts dirty pages.
  *
@@ -12,6 +12,20 @@
  */
 #include "mm/internal.h"
 #include "mm/pgtable.h"
+#include "mm/swapops.h"
+
+/* Which protection the page will have is not known yet: none for writing. */
+static kulong change_migration_entry(struct mm_struct *mm, kulong addr,
+				     pte_t *pte, pte_t oldpte)
+{
+	swp_entry_t entry = pte_to_swp_entry(oldpte);
+
+	if (!is_write_migration_entry(entry))
+		return 0;
+	make_migration_entry_read(&entry);
+	set_pte_at(mm, addr, pte, swp_entry_to_pte(entry));
+	return 1;
+}
 
 static kulong change_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
 			       kulong addr, kulong end, pgprot_t newprot)
@@ -25,8 +39,11 @@ static kulong change_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
 	do {
 		pte_t entry;
 
-		if (!pte_present(fl_read_pte(pte)))
+		entry = fl_read_pte(pte);
+		if (!pte_present(entry)) {
+			pages += change_migration_entry(mm, addr, pte, entry);
 			continue;
+		}
 		/* Taken out whole: a CPU may set accessed or dirty just now */
 		entry = ptep_get_and_clear(pte);
 		entry = pte_modify(entry, newprot);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Reservations of physical ranges for one cache attribute (x86), after
- * arch/x86/mm/pat.c and pat_rbtree.c of 4.13: track_pfn_remap, untrack_pfn,
- * reserve_pfn_range, free_pfn_range, reserve_memtype, free_memtype.
+ * arch/x86/mm/pat.c and pat_rbtree.c of 4.13: track_pfn_remap,
+ * track_pfn_copy, untrack_pfn, reserve_pfn_range, free_pfn_range,
+ * reserve_memtype, free_memtype.
  *
  * remap_pfn_range over a whole vma reserves the whole range and marks the vma
  * VM_PAT; over a part it reserves nothing.  Unmapping a VM_PAT vma frees the
@@ -125,6 +126,44 @@ int track_pfn_remap(struct vm_area_struct *vma, kulong pfn, kulong addr,
 	return ret;
 }
 
+/*
+ * A child's mapping is reserved once more, by the size that the parent's has
+ * now and the frame its first pte names.  Where there is no such pte, the
+ * vma was cut or copied since it was marked: a warning, and -EINVAL.
+ */
+int track_pfn_copy(struct vm_area_struct *vma)
+{
+	struct machine *machine = vma->vm_mm->machine;
+	const kulong size = vma->vm_end - vma->vm_start;
+	kulong pfn;
+	u64 paddr;
+
+	if (!(vma->vm_flags & VM_PAT))
+		return 0;
+	if (follow_pfn(vma, vma->vm_start, &pfn)) {
+		WARN_ON_ONCE(1);
+		return -EINVAL;
+	}
+	paddr = (u64)pfn << PAGE_SHIFT;
+	if (pat_pagerange_is_ram(machine, paddr, paddr + size))
+		return 0;
+	return reserve_memtype(machine, paddr, paddr + size);
+}
+
+void untrack_pfn_copy(struct vm_area_struct *dst_vma,
+		      struct vm_area_struct *vma)
+{
+	kulong pfn;
+
+	if (!(dst_vma->vm_flags & VM_PAT))
+		return;
+	if (follow_pfn(vma, vma->vm_start, &pfn)) {
+		WARN_ON_ONCE(1);
+		return;
+	}
+	untrack_pfn(dst_vma, pfn, vma->vm_end - vma->vm_start);
+}
+
 /* pfn and size both 0: all that the vma has, as far as its ptes tell. */
 void untrack_pfn(struct vm_area_struct *vma, kulong pfn, kulong size)
 {
@@ -157,6 +196,16 @@ int track_pfn_remap(struct vm_area_struct *vma, kulong pfn, kulong addr,
 		    kulong size)
 {
 	return 0;
+}
+
+int track_pfn_copy(struct vm_area_struct *vma)
+{
+	return 0;
+}
+
+void untrack_pfn_copy(struct vm_area_struct *dst_vma,
+		      struct vm_area_struct *vma)
+{
 }
 
 void untrack_pfn(struct vm_area_struct *vma, kulong pfn, kulong size)

@@ -57,6 +57,7 @@ FL_PTE_TEST(pte_user, _PAGE_USER)
 FL_PTE_SET(pte_mkwrite, _PAGE_RW, 0)
 FL_PTE_SET(pte_wrprotect, 0, _PAGE_RW)
 FL_PTE_SET(pte_mkyoung, _PAGE_ACCESSED, 0)
+FL_PTE_SET(pte_mkold, 0, _PAGE_ACCESSED)
 FL_PTE_SET(pte_mkdirty, _PAGE_DIRTY, 0)
 FL_PTE_SET(pte_mkclean, 0, _PAGE_DIRTY)
 #if __HAVE_ARCH_PTE_SPECIAL
@@ -197,6 +198,9 @@ static inline kulong fl_addr_end(kulong addr, kulong end, kulong size)
 #define pgd_addr_end(addr, end) fl_addr_end(addr, end, PGDIR_SIZE)
 #define pud_addr_end(addr, end) fl_addr_end(addr, end, PUD_SIZE)
 #define pmd_addr_end(addr, end) fl_addr_end(addr, end, PMD_SIZE)
+
+/* mm/pagewalk.cc: the first entry in [addr, end) that is not empty; or end. */
+kulong next_pte(struct mm_struct *mm, kulong addr, kulong end, pte_t *pte);
 
 /* ---- building (mm/pgtable.cc).  NULL: no memory. ---- */
 pgd_t *pgd_alloc(struct mm_struct *mm);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From a page to the ptes that map it (mm/rmap.c of 4.13).
+ * From a page to the vmas that map it: the half of mm/rmap.c of 4.13 that
+ * builds and counts.
  *
- *   __anon_vma_prepare, anon_vma_clone, unlink_anon_vmas
+ *   __anon_vma_prepare, anon_vma_clone, anon_vma_fork, unlink_anon_vmas
+ *   put_anon_vma, __put_anon_vma
  *   page_add_new_anon_rmap, page_add_anon_rmap, page_move_anon_rmap
  *   page_add_file_rmap, page_remove_rmap
- *   rmap_walk                     rmap_walk_anon, rmap_walk_file, vma_address
+ *
+ * The walks over them are in rmap_walk.cc.
  *
  * Lock order:
  *   mmap_sem
@@ -19,11 +22,14 @@
  * (pieces of one, neighbours that could merge); degree counts its vmas and
  * children, refcount keeps the memory.
  *
- * Left out: fork (anon_vma_fork), huge pages, KSM, migration, reclaim,
- * mapped-page statistics.
+ * A child's vma is linked to its parent's anon_vmas, where the pages are that
+ * both still share, and to one of its own for the pages that it will copy.
+ *
+ * Left out: huge pages, KSM, mapped-page statistics.
  */
 #include "mm/internal.h"
 #include "mm/mm.h"
+#include "mm/rmap.h"
 #include "mm/sync/sched.h"
 
 extern "C" {
@@ -52,18 +58,24 @@ static void anon_vma_free(struct anon_vma *anon_vma)
 		anon_vma_lock_write(anon_vma);
 		anon_vma_unlock_write(anon_vma);
 	}
-	kmem_cache_free(current_machine()->anon_vma_cachep, anon_vma);
+	/* Who found it by a page may still look at its count and root. */
+	kmem_cache_free_typesafe(current_machine()->anon_vma_cachep, anon_vma,
+				 &anon_vma->deferred);
 }
 
-static void put_anon_vma(struct anon_vma *anon_vma)
+void __put_anon_vma(struct anon_vma *anon_vma)
 {
 	struct anon_vma *root = anon_vma->root;
 
-	if (!atomic_dec_and_test(&anon_vma->refcount))
-		return;
 	anon_vma_free(anon_vma);
 	if (root != anon_vma && atomic_dec_and_test(&root->refcount))
 		anon_vma_free(root);
+}
+
+void put_anon_vma(struct anon_vma *anon_vma)
+{
+	if (atomic_dec_and_test(&anon_vma->refcount))
+		__put_anon_vma(anon_vma);
 }
 
 static struct anon_vma_chain *anon_vma_chain_alloc(gfp_t gfp)
@@ -196,6 +208,52 @@ enomem_failure:
 }
 
 /*
+ * Links a child's vma, a copy of pvma with no chain yet, to the anon_vmas of
+ * pvma and to one for its own pages: one in the chain that no living process
+ * adds pages to any more (see anon_vma_clone), or else a new one below
+ * pvma's.  -ENOMEM: the vma is linked to none.
+ */
+int anon_vma_fork(struct vm_area_struct *vma, struct vm_area_struct *pvma)
+{
+	struct anon_vma_chain *avc;
+	struct anon_vma *anon_vma;
+	int error;
+
+	if (!pvma->anon_vma)
+		return 0;
+	vma->anon_vma = NULL;
+	error = anon_vma_clone(vma, pvma);
+	if (error)
+		return error;
+	if (vma->anon_vma)
+		return 0;
+
+	anon_vma = anon_vma_alloc(vma->vm_mm->machine);
+	if (!anon_vma)
+		goto out_error;
+	avc = anon_vma_chain_alloc(GFP_KERNEL);
+	if (!avc)
+		goto out_error_free_anon_vma;
+
+	anon_vma->root = pvma->anon_vma->root;
+	anon_vma->parent = pvma->anon_vma;
+	/* The lock that this one uses lives in the root. */
+	get_anon_vma(anon_vma->root);
+	vma->anon_vma = anon_vma;
+	anon_vma_lock_write(anon_vma);
+	anon_vma_chain_link(vma, avc, anon_vma);
+	anon_vma->parent->degree++;
+	anon_vma_unlock_write(anon_vma);
+	return 0;
+
+out_error_free_anon_vma:
+	put_anon_vma(anon_vma);
+out_error:
+	unlink_anon_vmas(vma);
+	return -ENOMEM;
+}
+
+/*
  * Two passes: an anon_vma cannot be freed under its root's lock, as freeing
  * may take that lock.
  */
@@ -239,7 +297,7 @@ bool PageAnon(struct page *page)
 	return (KULONG(READ_ONCE(page->mapping)) & PAGE_MAPPING_ANON) != 0;
 }
 
-static struct anon_vma *page_anon_vma(struct page *page)
+struct anon_vma *page_anon_vma(struct page *page)
 {
 	const kulong mapping = KULONG(READ_ONCE(page->mapping));
 
@@ -309,73 +367,6 @@ void page_add_file_rmap(struct page *page)
 void page_remove_rmap(struct page *page)
 {
 	(void)atomic_add_negative(-1, &page->_mapcount);
-}
-
-/*
- * Where the vma maps the page.  The caller found the vma by an interval that
- * holds the page, so outside of the vma means that the tree lies: vm_start
- * and vm_pgoff changed while the vma was in it.
- */
-static kulong vma_address(struct page *page, struct vm_area_struct *vma)
-{
-	const kulong address =
-	    vma->vm_start + ((page->index - vma->vm_pgoff) << PAGE_SHIFT);
-
-	VM_BUG_ON_VMA(address < vma->vm_start || address >= vma->vm_end, vma);
-	return address;
-}
-
-typedef int (*rmap_visit_t)(struct page *page, struct vm_area_struct *vma,
-			    kulong address, void *arg);
-
-static int rmap_walk_anon(struct page *page, rmap_visit_t visit, void *arg)
-{
-	struct anon_vma *anon_vma = page_anon_vma(page);
-	struct anon_vma_chain *avc;
-	int ret = 0;
-
-	if (!anon_vma)
-		return 0;
-	down_read(&anon_vma->root->rwsem);
-	for (avc = anon_vma_interval_tree_iter_first(&anon_vma->rb_root,
-						     page->index, page->index);
-	     avc; avc = anon_vma_interval_tree_iter_next(avc, page->index,
-							 page->index)) {
-		ret = visit(page, avc->vma, vma_address(page, avc->vma), arg);
-		if (ret)
-			break;
-	}
-	up_read(&anon_vma->root->rwsem);
-	return ret;
-}
-
-/* The page lock keeps page->mapping, and with it the inode. */
-static int rmap_walk_file(struct page *page, rmap_visit_t visit, void *arg)
-{
-	struct address_space *mapping = READ_ONCE(page->mapping);
-	struct vm_area_struct *vma;
-	int ret = 0;
-
-	VM_BUG_ON_PAGE(!PageLocked(page), page);
-	if (!mapping)
-		return 0;
-	i_mmap_lock_read(mapping);
-	vma_interval_tree_foreach(vma, &mapping->i_mmap, page->index,
-				  page->index)
-	{
-		ret = visit(page, vma, vma_address(page, vma), arg);
-		if (ret)
-			break;
-	}
-	i_mmap_unlock_read(mapping);
-	return ret;
-}
-
-/* visit returns nonzero to end the walk; that is what the walk returns. */
-int rmap_walk(struct page *page, rmap_visit_t visit, void *arg)
-{
-	return PageAnon(page) ? rmap_walk_anon(page, visit, arg)
-			      : rmap_walk_file(page, visit, arg);
 }
 
 } /* extern "C" */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * How an address space looks from outside, after fs/proc/task_mmu.c of 4.13:
- * /proc/PID/maps (show_map_vma, here show_map), and a walk over every pte in
+ * /proc/PID/maps (show_map_vma), and a walk over every pte in
  * place of /proc/PID/pagemap.
  *
  * Left out: [heap], [stack], [vdso] and other names; deleted files.  Every
@@ -11,31 +11,12 @@
  */
 #include "mm/internal.h"
 #include "mm/pgtable.h"
+#include "mm/seq_file.h"
+#include "mm/swapops.h"
 #include "mm/sync/string.h"
 
 #define SHOW_DEV_MAJOR 0x00u
 #define SHOW_DEV_MINOR 0x0fu
-
-/* A text that may be longer than its room: `count` goes on counting. */
-struct seq_file {
-	char *text;
-	u64 bytes;
-	u64 count;
-	u64 pad_until;
-};
-
-static void seq_putc(struct seq_file *m, char c)
-{
-	if (m->count + 1 < m->bytes)
-		m->text[m->count] = c;
-	m->count++;
-}
-
-static void seq_puts(struct seq_file *m, const char *text)
-{
-	for (; *text; text++)
-		seq_putc(m, *text);
-}
 
 /* Up to the width set for this line, and one blank in any case. */
 static void seq_pad(struct seq_file *m)
@@ -64,7 +45,7 @@ static void seq_file_path(struct seq_file *m, const struct file *file)
 	}
 }
 
-static void show_map(struct seq_file *m, const struct vm_area_struct *vma)
+void show_map_vma(struct seq_file *m, const struct vm_area_struct *vma)
 {
 	/* Two addresses, flags, offset, device and inode; as the kernel has
 	 * it, by the size of the modelled machine's pointer. */
@@ -99,10 +80,8 @@ u64 proc_pid_maps(struct mm_struct *mm, char *text, u64 bytes)
 	const struct vm_area_struct *vma;
 
 	for (vma = mm->mmap; vma; vma = vma->vm_next)
-		show_map(&m, vma);
-	if (bytes)
-		text[m.count < bytes ? m.count : bytes - 1] = '\0';
-	return m.count;
+		show_map_vma(&m, vma);
+	return seq_end(&m);
 }
 
 /* ---- every pte ---- */
@@ -135,7 +114,9 @@ static void show_pte(const struct pte_visitor *v, kulong addr, pte_t pte)
 	info.rom = pfn_in_rom(machine, pfn);
 	info.refcount = -1;
 	info.mapcount = -1;
-	if (pfn_valid(pfn)) {
+	if (!info.present) {
+		info.backing = "in migration";
+	} else if (pfn_valid(pfn)) {
 		struct page *page = pfn_to_page(pfn);
 
 		info.refcount = page_ref_count(page);

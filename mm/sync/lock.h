@@ -37,6 +37,13 @@ void spin_lock_init_named(spinlock_t *lock, const char *name);
 void spin_lock(spinlock_t *lock);
 bool spin_trylock(spinlock_t *lock);
 void spin_unlock(spinlock_t *lock);
+/*
+ * The second lock of its class, in an order that the caller vouches for: to
+ * lockdep a hint, to everybody else the lock itself.
+ */
+#define SINGLE_DEPTH_NESTING 1
+#define spin_lock_nested(lock, subclass) ((void)(subclass), spin_lock(lock))
+#define down_write_nested(sem, subclass) ((void)(subclass), down_write(sem))
 static inline bool spin_is_locked(const spinlock_t *lock)
 {
 	return __atomic_load_n(&lock->locked, __ATOMIC_RELAXED) != 0;
@@ -94,6 +101,12 @@ int wait_on_bit(int nr, kulong *word, const char *name, bool killable);
 /* RCU read sides are markers: nothing in the model waits for a grace period. */
 void rcu_read_lock(void);
 void rcu_read_unlock(void);
+/*
+ * The one RCU read side that delays something: what kmem_cache_free_typesafe
+ * (slab.h) is given stays what it was until the last of these has ended.
+ */
+void rcu_read_lock_typesafe(void);
+void rcu_read_unlock_typesafe(void);
 
 FL_END_DECLS
 

@@ -115,6 +115,11 @@ void init_lists_and_locks(struct machine *machine)
 	spin_lock_init_named(&machine->sb_lock, "sb_lock");
 	INIT_LIST_HEAD(&machine->pat_ranges);
 	spin_lock_init_named(&machine->pat_lock, "pat_lock");
+	INIT_LIST_HEAD(&machine->lru);
+	raw_spin_lock_init(&machine->lru_lock, "lru_lock");
+	mutex_init_named(&machine->oom_lock, "oom_lock");
+	spin_lock_init_named(&machine->oom_reaper_lock, "oom_reaper_lock");
+	raw_spin_lock_init(&machine->typesafe_lock, "typesafe_lock");
 	mutex_init_named(&machine->cramfs_read_mutex, "cramfs_read_mutex");
 	for (u32 i = 0; i < FL_BIT_WAIT_BUCKETS; i++) {
 		raw_spin_lock_init(&machine->bit_wait[i].lock, "bit_wait");

@@ -58,6 +58,8 @@ enum fl_fix {
 	FL_FIX_CRAMFS_BOUNDS, /* nothing outside the image is mapped */
 	FL_FIX_MMAP_REGION_UNACCT, /* a mapping that its file refuses gives
 				      back the commit it was charged */
+	FL_FIX_PAT_FORK, /* a fork that fails gives PAT's range back,
+			    dc84bc2aba85 */
 	FL_FIXES
 };
 
@@ -82,6 +84,20 @@ struct machine {
 	char *rom;
 	phys_addr_t rom_phys;
 	u64 rom_bytes;
+
+	/* Pages of the page cache and of processes, oldest first. */
+	struct list_head lru; /* lru_lock */
+	spinlock_t lru_lock;  /* raw */
+	u64 nr_lru;           /* lru_lock */
+
+	struct mutex oom_lock;
+	spinlock_t oom_reaper_lock;
+	struct task_struct *oom_reaper_list; /* oom_reaper_lock */
+	atomic_t oom_victims;
+
+	spinlock_t typesafe_lock; /* raw */
+	u32 typesafe_readers;     /* typesafe_lock */
+	struct rcu_deferred *typesafe_objects; /* typesafe_lock */
 
 	struct bit_wait_bucket bit_wait[FL_BIT_WAIT_BUCKETS];
 	struct list_head tasks; /* tasks_lock */

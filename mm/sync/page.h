@@ -49,7 +49,7 @@ struct page {
 	};
 	atomic_t _mapcount; /* ptes that map it, minus 1 */
 	atomic_t _refcount; /* 0: free */
-	struct list_head lru;
+	struct list_head lru; /* free list, machine->lru, or who isolated it */
 	spinlock_t ptl; /* when it is a pte or pmd page */
 };
 
@@ -116,6 +116,27 @@ void get_page(struct page *page);
 bool get_page_unless_zero(struct page *page);
 /* Drops a reference; the last one frees the page. */
 void put_page(struct page *page);
+
+/*
+ * Takes all `count` references at once, so that nobody can take another: true
+ * when there were exactly so many.  Unfreeze: gives `count` back.
+ */
+bool page_ref_freeze(struct page *page, int count);
+void page_ref_unfreeze(struct page *page, int count);
+/* Frees a page whose references are frozen. */
+void free_hot_cold_page(struct page *page);
+
+/* ---- swap.cc: the machine's list of pages, oldest first ---- */
+/* PG_lru is not set.  The list takes no reference. */
+void lru_cache_add(struct page *page);
+/* True: the page is off the list, and the caller has a reference. */
+bool isolate_lru_page(struct page *page);
+/* The same for the oldest; NULL: none is there. */
+struct page *isolate_oldest_lru_page(void);
+/* The caller's reference goes; the page is the youngest now. */
+void putback_lru_page(struct page *page);
+/* Off the list, if it is there: the last reference is gone. */
+void __page_cache_release(struct page *page);
 
 bool pfn_valid(kulong pfn);
 struct page *pfn_to_page(kulong pfn); /* BUG unless pfn_valid */

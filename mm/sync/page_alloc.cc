@@ -7,8 +7,8 @@
 // A freed frame is the next one handed out in a native build; in an explored
 // one and under ASan it is the last, so that a stale use of it shows.
 //
-// Left out: orders above 0, zones, watermarks, reclaim, per-CPU lists, compound
-// pages.  Locks: machine->free_lock, raw.
+// Left out: orders above 0, zones, watermarks, reclaim on allocation, per-CPU
+// lists, compound pages.  Locks: machine->free_lock, raw.
 
 #include "mm/sync/page.h"
 
@@ -87,6 +87,7 @@ void free_hot_page(struct page *page, const void *pc)
 	struct machine *machine = current_machine();
 	void *frame = frame_of(machine, page);
 
+	__page_cache_release(page);
 	// The last anon user's mark is not a mapping that is still there.
 	fl_dirty(page, sizeof(*page));
 	if ((uintptr_t)page->mapping & PAGE_MAPPING_ANON)
@@ -198,6 +199,27 @@ void put_page(struct page *page)
 {
 	if (put_page_testzero(page, FL_HERE))
 		free_hot_page(page, FL_HERE);
+}
+
+bool page_ref_freeze(struct page *page, int count)
+{
+	fl_marked_access(&page->_refcount, sizeof(page->_refcount),
+			 FL_ACCESS_WRITE | FL_ACCESS_RMW, FL_HERE);
+	fl_dirty(&page->_refcount, sizeof(page->_refcount));
+	return cmpxchg(&page->_refcount.counter, count, 0) == count;
+}
+
+void page_ref_unfreeze(struct page *page, int count)
+{
+	VM_BUG_ON_PAGE(page_ref_count(page) != 0, page);
+	fl_dirty(&page->_refcount, sizeof(page->_refcount));
+	smp_store_release(&page->_refcount.counter, count);
+}
+
+void free_hot_cold_page(struct page *page)
+{
+	VM_BUG_ON_PAGE(page_ref_count(page) != 0, page);
+	free_hot_page(page, FL_HERE);
 }
 
 bool pfn_valid(kulong pfn)

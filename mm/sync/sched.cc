@@ -103,6 +103,36 @@ void send_sig(int sig, struct task_struct *task)
 				     TASK_INTERRUPTIBLE);
 }
 
+struct mm_struct *task_grab_mm(struct task_struct *task, size_t count_offset)
+{
+	struct mm_struct *mm;
+
+	raw_spin_lock(&task->alloc_lock);
+	mm = task->mm;
+	if (mm) {
+		atomic_t *count =
+			(atomic_t *)(void *)((char *)mm + count_offset);
+
+		fl_dirty(count, sizeof(*count));
+		atomic_inc(count);
+	}
+	raw_spin_unlock(&task->alloc_lock);
+	return mm;
+}
+
+void task_clear_mm(void)
+{
+	struct task_struct *task = current;
+
+	fl_marked_access(&task->mm, sizeof(task->mm),
+			 FL_ACCESS_WRITE | FL_ACCESS_VOLATILE, FL_HERE);
+	fl_dirty(&task->mm, sizeof(task->mm));
+	raw_spin_lock(&task->alloc_lock);
+	__atomic_store_n(&task->mm, (struct mm_struct *)NULL,
+			 __ATOMIC_RELAXED);
+	raw_spin_unlock(&task->alloc_lock);
+}
+
 bool signal_pending(const struct task_struct *task)
 {
 	fl_marked_access(&task->pending, sizeof(task->pending), 0, FL_HERE);

@@ -7,6 +7,7 @@
 #define FAULTLINE_MM_SYNC_SCHED_H_
 
 #include "mm/sync/list.h"
+#include "mm/sync/lock.h"
 #include "mm/sync/types.h"
 
 FL_BEGIN_DECLS
@@ -51,7 +52,13 @@ struct task_struct {
 	void *host;             /* the runtime's cookie */
 	struct list_head tasks; /* machine->tasks */
 	char comm[TASK_COMM_LEN];
-	bool oom_victim;
+	bool oom_victim; /* TIF_MEMDIE */
+	int oom_score_adj;
+	struct mm_struct *oom_mm; /* a victim's, mm_count held; oom_lock */
+	struct task_struct *oom_reaper_list; /* oom_reaper_lock */
+	bool oom_reaper_queued;              /* oom_reaper_lock */
+	bool tlb_flush_required; /* tlb_ubc: ptes gone, TLBs not flushed */
+	spinlock_t alloc_lock;   /* raw; native builds: mm of another task */
 	kulong sp; /* in user mode, bytes; own task only */
 	/*
 	 * 1 while the task's CPU is inside one access by user code, from the
@@ -70,6 +77,14 @@ struct task_struct *get_current(void) __attribute__((pure));
 /* Blocks until wake_up_process, with state already set by the caller. */
 void schedule_on(const void *obj, const char *why);
 void set_current_state(u32 state);
+/*
+ * task->mm, read by another task.  4.13 has task_lock for it, and so has a
+ * native build; in an explored one each of the two is one step, and needs no
+ * lock.  task_grab_mm: what it is now or NULL; the atomic_t that lies
+ * count_offset bytes inside the mm was raised by one.
+ */
+struct mm_struct *task_grab_mm(struct task_struct *task, size_t count_offset);
+void task_clear_mm(void); /* current's becomes NULL */
 /* True when the task was sleeping. */
 bool wake_up_process(struct task_struct *task);
 void send_sig(int sig, struct task_struct *task);

@@ -34,6 +34,19 @@ static inline void *kmem_cache_zalloc(struct kmem_cache *cache, gfp_t flags)
 	return kmem_cache_alloc(cache, flags | __GFP_ZERO);
 }
 void kmem_cache_free(struct kmem_cache *cache, void *object);
+/* Part of an object that is freed by kmem_cache_free_typesafe. */
+struct rcu_deferred {
+	struct rcu_deferred *next;
+	struct kmem_cache *cache;
+	void *object;
+};
+/*
+ * For SLAB_TYPESAFE_BY_RCU: frees the object now, or, when somebody is inside
+ * rcu_read_lock_typesafe, once nobody is.  deferred lies in the object, where
+ * no reader looks.
+ */
+void kmem_cache_free_typesafe(struct kmem_cache *cache, void *object,
+			      struct rcu_deferred *deferred);
 /* Live objects. */
 u64 kmem_cache_objects(const struct kmem_cache *cache);
 const char *kmem_cache_name(const struct kmem_cache *cache);
