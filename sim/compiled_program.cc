@@ -86,7 +86,7 @@ absl::Status CompileOps(const Program& program, const std::vector<Op>& ops,
     if (op.kind == OpKind::kRead) {
       compiled->read_bytes = std::max(compiled->read_bytes, out.length);
     }
-    if (op.kind == OpKind::kKill) {
+    if (op.kind == OpKind::kKill || op.kind == OpKind::kFork) {
       for (size_t i = 0; i < program.tasks.size(); ++i) {
         if (program.tasks[i].name == op.target) out.target = i;
       }
@@ -122,9 +122,23 @@ absl::StatusOr<CompiledProgram> CompileProgram(const Program& program) {
     }
   }
   for (const TaskSpec& task : program.tasks) {
+    if (!task.forked && task.process != kKernelProcess) {
+      IndexOrAdd(&compiled.processes, task.process);
+    }
+  }
+  compiled.own_processes = compiled.processes.size();
+  for (const TaskSpec& task : program.tasks) {
     CompiledTask out;
     out.name = task.name;
-    out.process = IndexOrAdd(&compiled.processes, task.process);
+    out.forked = task.forked;
+    if (task.forked) {
+      out.process = static_cast<int>(compiled.processes.size());
+      compiled.processes.push_back(absl::StrCat("fork of ", task.name));
+    } else if (task.process == kKernelProcess) {
+      out.process = -1;
+    } else {
+      out.process = IndexOf(compiled.processes, task.process);
+    }
     status = CompileOps(program, task.ops, files, &compiled, &out.ops);
     if (!status.ok()) return status;
     compiled.tasks.push_back(std::move(out));
@@ -152,8 +166,10 @@ bool IsLoad(OpKind kind) {
          kind == OpKind::kSparcLoad;
 }
 
-ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables) {
+ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables,
+                     int child) {
   ResolvedOp resolved;
+  resolved.child = child;
   resolved.kind = op.kind;
   resolved.address = OpAddress(op, variables);
   resolved.length = op.length;
@@ -223,6 +239,24 @@ void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
       break;
     case OpKind::kKill:
       result->value = kernel.sys_kill(context.tasks[op.target], kSigKill);
+      break;
+    case OpKind::kFork:
+      result->value = kernel.sys_fork(context.tasks[op.target]);
+      break;
+    case OpKind::kReclaim:
+      result->value = kernel.reclaim(op.value);
+      break;
+    case OpKind::kMigrate:
+      result->value = kernel.migrate(op.value);
+      break;
+    case OpKind::kRmapWalk:
+      result->value = kernel.rmap_walk(op.value);
+      break;
+    case OpKind::kOomKill:
+      result->value = kernel.oom_kill();
+      break;
+    case OpKind::kOomReap:
+      result->value = kernel.oom_reap();
       break;
     case OpKind::kLoad:
     case OpKind::kStore:

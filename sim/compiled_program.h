@@ -37,14 +37,18 @@ struct CompiledOp {
 
 struct CompiledTask {
   std::string name;
-  int process = 0;
+  int process = 0;      // -1: a kernel thread
+  bool forked = false;  // begins when an operation forks it
   std::vector<CompiledOp> ops;  // `repeat` unrolled
 };
 
 struct CompiledProgram {
+  // First those that are there from the beginning, own_processes of them,
+  // then one for each forked task.
   std::vector<std::string> processes;
+  size_t own_processes = 0;
   std::vector<std::string> variables;
-  std::vector<CompiledOp> setup;  // done once in each process
+  std::vector<CompiledOp> setup;  // done once in each own process
   std::vector<CompiledTask> tasks;
   uint64_t read_bytes = 1;  // longest read(2)
 
@@ -59,7 +63,7 @@ absl::StatusOr<CompiledProgram> CompileProgram(const Program& program);
 struct OpContext {
   const fl_kernel* kernel;
   struct file* const* files;
-  task_struct* const* tasks;
+  task_struct* const* tasks;  // kill, fork
   uint64_t* variables;  // of the process
   void* buffer;         // read_bytes of host memory
 };
@@ -74,8 +78,9 @@ inline uint64_t OpTarget(const CompiledOp& op, const uint64_t* variables) {
   return op.to + (op.to_base >= 0 ? variables[op.to_base] : 0);
 }
 
-// The same for the oracle.
-ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables);
+// The same for the oracle.  child: fork's process, as the oracle counts them.
+ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables,
+                     int child = -1);
 
 // Load, store, exec and the like: what a signal can be the answer to.
 bool IsUserAccess(OpKind kind);

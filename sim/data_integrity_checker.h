@@ -38,9 +38,12 @@ class DataIntegrityChecker : public Checker {
   void TakeSnapshot() override;
   void Reset() override;
 
+  // child: the process that a fork makes; processes count from 0, and a
+  // kernel thread has -1.
   Oracle::OpId BeginOp(int process, const CompiledOp& op,
-                       const uint64_t* variables) {
-    return oracle_.Begin(process, ResolveOp(op, variables));
+                       const uint64_t* variables, int child = -1) {
+    if (process < 0) return -1;
+    return oracle_.Begin(process, ResolveOp(op, variables, child));
   }
   void EndOp(Oracle::OpId id, const CompiledOp& op, const OpResult& result,
              const TaskView& task);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -43,14 +44,17 @@ class StressRun {
   absl::Status Run(StressResult* result);
 
  private:
+  enum class ForkState { kWaiting, kForked, kNever };
   struct Thread {
     size_t index;  // of its NativeTask and outcome
     size_t task;   // of the program
+    int process;   // -1: a kernel thread
     NativeTask* native;
     task_struct* kernel_task = nullptr;
     TaskOutcome outcome;
     std::vector<char> buffer;
     uint64_t delay = 0;  // turns of a loop before it starts
+    std::atomic<ForkState> fork{ForkState::kWaiting};
   };
 
   absl::Status MakeCheckers();
@@ -59,8 +63,16 @@ class StressRun {
   // False: some thread did not come back; the machine must be left alone.
   bool RunThreads();
   void RunThread(Thread* thread);
-  bool RunOp(const CompiledOp& op, size_t process, NativeTask* native,
-             task_struct* task, char* buffer, TaskOutcome* outcome);
+  void RunOps(Thread* thread);
+  // A forked task's first wait.  False: nobody forks it any more.
+  bool WaitForFork(Thread* thread);
+  // The task of `parent` has forked task `target` of its group, or never will.
+  void Forked(size_t target, bool really, const Thread& parent);
+  // group: which of the threads that run one task each of the program.
+  bool RunOp(const CompiledOp& op, int process, size_t group,
+             NativeTask* native, task_struct* task, char* buffer,
+             TaskOutcome* outcome);
+  void CheckProcesses();
   void Finish();
   void TakeFindings(StressResult* result);
 
@@ -78,8 +90,10 @@ class StressRun {
   bool deadlock_ = false;
   NativeTask* system_ = nullptr;
   NativeTask* setup_ = nullptr;
-  std::vector<Thread> threads_;
-  std::vector<task_struct*> task_of_program_;
+  std::deque<Thread> threads_;
+  bool has_forks_ = false;
+  size_t processes_ = 0;
+  std::vector<task_struct*> task_of_program_, task_of_thread_;
   std::vector<std::atomic<uint64_t>> variables_;
   std::vector<char> setup_buffer_;
   std::atomic<uint64_t> operations_{0};
@@ -123,19 +137,31 @@ absl::Status StressRun::Init() {
     return absl::InvalidArgumentError(
         absl::StrCat("more than ", kMaxThreads, " threads"));
   }
-  threads_.resize(count);
+  for (const CompiledTask& task : compiled_.tasks) has_forks_ |= task.forked;
+  // Each forked task is forked by one of its own group.
+  if (has_forks_) count = count / tasks * tasks;
+  const size_t forks = compiled_.processes.size() - compiled_.own_processes;
+  processes_ = compiled_.processes.size();
   for (size_t i = 0; i < count; ++i) {
+    threads_.emplace_back();
     std::string name = compiled_.tasks[i % tasks].name;
     if (i >= tasks) absl::StrAppend(&name, "-", i / tasks + 1);
     threads_[i].index = i;
     threads_[i].task = i % tasks;
+    const CompiledTask& task = compiled_.tasks[i % tasks];
+    threads_[i].process = task.process;
+    if (task.forked) {
+      threads_[i].process += static_cast<int>(i / tasks * forks);
+      processes_ = std::max(processes_,
+                            static_cast<size_t>(threads_[i].process) + 1);
+    }
     threads_[i].native = runtime_->AddTask(name);
     threads_[i].buffer.resize(compiled_.read_bytes);
   }
   setup_ = runtime_->AddTask("setup");
   system_ = runtime_->AddTask("system");
   setup_buffer_.resize(compiled_.read_bytes);
-  variables_ = std::vector<std::atomic<uint64_t>>(compiled_.processes.size() *
+  variables_ = std::vector<std::atomic<uint64_t>>(processes_ *
                                                   compiled_.variables.size());
   MachineOptions machine = OptionsOf(program_);
   machine.variant = options_.variant;
@@ -188,26 +214,30 @@ absl::Status StressRun::SetUp() {
   absl::Status status = machine_->Boot(runtime_.get(), system_);
   if (!status.ok()) return status;
   status = machine_->Populate(runtime_.get(), system_, image_.paths,
-                              compiled_.processes.size());
+                              compiled_.own_processes);
   if (!status.ok()) return status;
   task_of_program_.assign(compiled_.tasks.size(), nullptr);
+  task_of_thread_.clear();
   for (Thread& thread : threads_) {
     thread.outcome = TaskOutcome();
     thread.kernel_task = nullptr;
+    thread.fork = ForkState::kWaiting;
     const CompiledTask& task = compiled_.tasks[thread.task];
     runtime_->RunAs(system_, machine_->system_task(), [&] {
       absl::StatusOr<task_struct*> made = machine_->AddTask(
-          task.name, task.process, thread.index, thread.native);
+          task.name, task.forked ? -1 : task.process, thread.index,
+          thread.native);
       if (made.ok()) thread.kernel_task = *made;
     });
     if (thread.kernel_task == nullptr) {
       return absl::FailedPreconditionError("no memory for a task");
     }
+    task_of_thread_.push_back(thread.kernel_task);
     if (thread.index == thread.task) {
       task_of_program_[thread.task] = thread.kernel_task;
     }
   }
-  for (size_t i = 0; i < compiled_.processes.size(); ++i) {
+  for (size_t i = 0; i < compiled_.own_processes; ++i) {
     status = SetUpProcess(i);
     if (!status.ok()) return status;
   }
@@ -227,7 +257,8 @@ absl::Status StressRun::SetUpProcess(size_t process) {
   }
   for (const CompiledOp& op : compiled_.setup) {
     TaskOutcome outcome;
-    if (!RunOp(op, process, setup_, task, setup_buffer_.data(), &outcome) ||
+    if (!RunOp(op, static_cast<int>(process), 0, setup_, task,
+               setup_buffer_.data(), &outcome) ||
         (op.result >= 0 && outcome.result.value < 0)) {
       return absl::FailedPreconditionError(
           absl::StrCat("setup: ", FormatOp(*op.source), ": ",
@@ -241,21 +272,31 @@ absl::Status StressRun::SetUpProcess(size_t process) {
   return absl::OkStatus();
 }
 
-bool StressRun::RunOp(const CompiledOp& op, size_t process, NativeTask* native,
-                      task_struct* task, char* buffer, TaskOutcome* outcome) {
-  // A private copy: threads of a process share their variables.
+bool StressRun::RunOp(const CompiledOp& op, int process, size_t group,
+                      NativeTask* native, task_struct* task, char* buffer,
+                      TaskOutcome* outcome) {
+  // A private copy: threads of a process share their variables.  A kernel
+  // thread uses none.
   std::atomic<uint64_t>* shared =
-      variables_.data() + process * compiled_.variables.size();
+      variables_.data() +
+      (process < 0 ? 0 : process * compiled_.variables.size());
+  task_struct* const* tasks = task_of_program_.data();
+  int child_process = -1;
+  if (op.kind == OpKind::kFork) {
+    const size_t at = group * compiled_.tasks.size();
+    tasks = task_of_thread_.data() + at;
+    child_process = threads_[at + op.target].process;
+  }
   std::vector<uint64_t> variables(compiled_.variables.size());
   for (size_t i = 0; i < variables.size(); ++i) variables[i] = shared[i];
 
   Oracle::OpId id = -1;
   if (integrity_ != nullptr) {
     std::lock_guard<std::mutex> lock(*runtime_->mutex());
-    id = integrity_->BeginOp(static_cast<int>(process), op, variables.data());
+    id = integrity_->BeginOp(process, op, variables.data(), child_process);
   }
   const OpContext context = {&machine_->kernel(), machine_->files(),
-                             task_of_program_.data(), variables.data(), buffer};
+                             tasks, variables.data(), buffer};
   OpResult result;
   bool killed = false;
   const bool returned = runtime_->RunAs(native, task, [&] {
@@ -280,18 +321,56 @@ bool StressRun::RunOp(const CompiledOp& op, size_t process, NativeTask* native,
   return result.sig == 0 && !killed && !runtime_->dead();
 }
 
+bool StressRun::WaitForFork(Thread* thread) {
+  const bool returned =
+      runtime_->RunAs(thread->native, thread->kernel_task, [&] {
+        while (thread->fork.load() == ForkState::kWaiting) {
+          NativeRuntime::Table()->park(thread->native, thread, "fork");
+        }
+      });
+  return returned && thread->fork.load() == ForkState::kForked;
+}
+
+void StressRun::Forked(size_t target, bool really, const Thread& parent) {
+  const size_t tasks = compiled_.tasks.size();
+  Thread& child = threads_[parent.index / tasks * tasks + target];
+  if (child.fork.load() != ForkState::kWaiting) return;
+  if (really) {
+    const size_t count = compiled_.variables.size();
+    for (size_t i = 0; i < count; ++i) {
+      variables_[child.process * count + i] =
+          variables_[parent.process * count + i].load();
+    }
+  }
+  child.fork = really ? ForkState::kForked : ForkState::kNever;
+  NativeRuntime::Table()->unpark(child.native);
+}
+
+void StressRun::RunOps(Thread* thread) {
+  const CompiledTask& task = compiled_.tasks[thread->task];
+  if (task.forked && !WaitForFork(thread)) return;
+  for (const CompiledOp& op : task.ops) {
+    const bool goes_on =
+        RunOp(op, thread->process, thread->index / compiled_.tasks.size(),
+              thread->native, thread->kernel_task, thread->buffer.data(),
+              &thread->outcome);
+    if (op.kind == OpKind::kFork && thread->outcome.op == &op) {
+      Forked(op.target, thread->outcome.result.value == 0, *thread);
+    }
+    if (!goes_on) return;
+  }
+}
+
 void StressRun::RunThread(Thread* thread) {
   started_.fetch_add(1);
   while (started_.load() < threads_.size()) std::this_thread::yield();
   for (uint64_t i = 0; i < thread->delay; ++i) {
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }
-  const CompiledTask& task = compiled_.tasks[thread->task];
-  for (const CompiledOp& op : task.ops) {
-    if (!RunOp(op, task.process, thread->native, thread->kernel_task,
-               thread->buffer.data(), &thread->outcome)) {
-      break;
-    }
+  RunOps(thread);
+  // Whoever still waits for this one waits in vain.
+  for (const CompiledOp& op : compiled_.tasks[thread->task].ops) {
+    if (op.kind == OpKind::kFork) Forked(op.target, false, *thread);
   }
   thread->native->done.store(true, std::memory_order_release);
   done_.fetch_add(1, std::memory_order_release);
@@ -362,6 +441,15 @@ bool StressRun::RunThreads() {
   return true;
 }
 
+void StressRun::CheckProcesses() {
+  machine_->CheckProcesses();
+  for (const Thread& thread : threads_) {
+    if (!compiled_.tasks[thread.task].forked) continue;
+    mm_struct* mm = machine_->kernel().task_mm(thread.kernel_task);
+    if (mm != nullptr) machine_->kernel().check_mm(mm);
+  }
+}
+
 void StressRun::Finish() {
   const fl_kernel& kernel = machine_->kernel();
   if (integrity_ != nullptr) {
@@ -377,7 +465,7 @@ void StressRun::Finish() {
   }
   runtime_->set_phase(Phase::kSelfCheck);
   bool alive = runtime_->RunAs(system_, machine_->system_task(),
-                               [&] { machine_->CheckProcesses(); });
+                               [&] { CheckProcesses(); });
   runtime_->set_phase(Phase::kExit);
   for (Thread& thread : threads_) {
     alive = alive && runtime_->RunAs(thread.native, thread.kernel_task,

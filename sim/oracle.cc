@@ -125,6 +125,7 @@ void Oracle::Reset(const Oracle& snapshot) {
     running.pages.clear();
     running.seen.clear();
     running.moved.clear();
+    running.seen_of_page.clear();
   }
   // States stay: what a state is does not depend on who interned it, and the
   // snapshot's are the first of ours.
@@ -142,7 +143,7 @@ void Oracle::Reset(const Oracle& snapshot) {
     }
     mine.touched.clear();
     mine.pages.resize(base.pages.size());
-    mine.running = mine.floating = 0;
+    mine.running = mine.floating = mine.forks = 0;
     mine.blind = base.blind;
     mine.brk = base.brk;
   }
@@ -322,6 +323,28 @@ void Oracle::Close(Page& page) {
   });
 }
 
+void Oracle::CloseAndShow(Process& process, uint32_t index) {
+  Close(process.pages[index]);
+  ForEachSlot(process.forks, [&](int slot) { Witness(slot, process, index); });
+}
+
+void Oracle::Witness(int slot, const Process& process, uint32_t index) {
+  const Page& page = process.pages[index];
+  std::vector<StateId>& seen =
+      running_[static_cast<size_t>(slot)].seen_of_page[index];
+  auto add = [&](StateId state) {
+    if (std::find(seen.begin(), seen.end(), state) == seen.end()) {
+      seen.push_back(state);
+    }
+  };
+  if (page.overflow) return add(kUnknownId);
+  for (const Config& config : page.configs) {
+    // Where it is will be known when its mmap is over, and not here.
+    const bool floating = states_[config.state].kind == Kind::kFloating;
+    add(floating ? kUnknownId : config.state);
+  }
+}
+
 // Detaches `slot` from the page, keeping the possibilities whose progress of
 // it `keep` accepts.  False: there is none.
 bool Oracle::Prune(Page& page, int slot,
@@ -355,18 +378,25 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   ResolvedOp op = given;
   if (op.kind == OpKind::kFutex) op.size = 4;  // whatever the caller says
   bool access = IsAccess(op.kind);
-  if (!access && !ChangesPages(op)) return -1;
+  const bool fork = op.kind == OpKind::kFork;
+  if (!access && !fork && !ChangesPages(op)) return -1;
   ++version_;
+  if (fork) ProcessAt(op.child);  // before the reference, which it may move
   Process& process = ProcessAt(process_id);
-  if (process.blind) return -1;
+  if (process.blind) {
+    if (fork) ProcessAt(op.child).blind = true;
+    return -1;
+  }
   bool floating = op.kind == OpKind::kMmap && !op.fixed;
   // The kernel refuses calls on addresses between pages.
-  if (!access && !floating && op.kind != OpKind::kBrk &&
+  if (!access && !fork && !floating && op.kind != OpKind::kBrk &&
       op.address % kPageSize != 0) {
     return -1;
   }
-  uint64_t pages =
-      access ? 1 : std::max(PagesOf(op.length), PagesOf(op.new_length));
+  uint64_t pages = access ? 1
+                   : fork
+                       ? 0
+                       : std::max(PagesOf(op.length), PagesOf(op.new_length));
   int slot = 0;
   while (slot < kMaxRunning && running_[static_cast<size_t>(slot)].used) {
     ++slot;
@@ -374,6 +404,7 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   if (pages > kMaxPages || slot == kMaxRunning ||
       (access && op.address % kPageSize + op.size > kPageSize)) {
     process.blind = true;
+    if (fork) ProcessAt(op.child).blind = true;
     return -1;
   }
   Running& running = running_[static_cast<size_t>(slot)];
@@ -383,7 +414,16 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   running.pages.clear();
   running.seen.clear();
   running.moved.clear();
+  running.seen_of_page.clear();
   process.running |= 1u << slot;
+  if (fork) {
+    process.forks |= 1u << slot;
+    running.anywhere = process.floating != 0;
+    for (uint32_t page = 0; page < process.pages.size(); ++page) {
+      Witness(slot, process, page);
+    }
+    return slot;
+  }
   if (floating) {
     BeginFloating(process, slot);
     return slot;
@@ -401,7 +441,7 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   for (uint64_t number = first; number < first + pages; ++number) {
     uint32_t page = Touch(process, number);
     Attach(process, page, slot);
-    Close(process.pages[page]);
+    CloseAndShow(process, page);
   }
   return slot;
 }
@@ -410,12 +450,17 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
 // when something begins to.
 void Oracle::BeginFloating(Process& process, int slot) {
   process.floating |= 1u << slot;
+  ForEachSlot(process.forks, [&](int other) {
+    running_[static_cast<size_t>(other)].anywhere = true;
+  });
+  // Where something runs it may matter from now on; elsewhere Touch attaches
+  // it when it begins to.
   uint32_t others = process.running & ~(1u << slot);
   ForEachSlot(others, [&](int other) {
     for (uint32_t page : running_[static_cast<size_t>(other)].pages) {
       if ((process.pages[page].running >> slot) & 1) continue;
       Attach(process, page, slot);
-      Close(process.pages[page]);
+      CloseAndShow(process, page);
     }
   });
 }
@@ -425,6 +470,7 @@ void Oracle::Release(int slot) {
   Process& process = processes_[static_cast<size_t>(running.process)];
   process.running &= ~(1u << slot);
   process.floating &= ~(1u << slot);
+  process.forks &= ~(1u << slot);
   running.used = false;
 }
 
@@ -433,7 +479,9 @@ std::optional<std::string> Oracle::End(OpId id, const OpResult& result) {
   ++version_;
   const Running& running = running_[static_cast<size_t>(id)];
   std::optional<std::string> violation;
-  if (IsAccess(running.op.kind)) {
+  if (running.op.kind == OpKind::kFork) {
+    EndFork(id, result);
+  } else if (IsAccess(running.op.kind)) {
     violation = EndAccess(id, result);
   } else if (running.op.kind == OpKind::kMmap && !running.op.fixed) {
     violation = EndFloating(id, result);
@@ -478,6 +526,36 @@ std::optional<std::string> Oracle::EndCall(int slot, const OpResult& result) {
     }
   }
   return violation;
+}
+
+// A fork that failed has changed nothing, and nobody will ask for the child.
+void Oracle::EndFork(int slot, const OpResult& result) {
+  if (result.value < 0 || result.abandoned) return;
+  Running& running = running_[static_cast<size_t>(slot)];
+  Process& parent = processes_[static_cast<size_t>(running.process)];
+  Process& child = processes_[static_cast<size_t>(running.op.child)];
+  if (parent.blind || running.anywhere) {
+    child.blind = true;
+    return;
+  }
+  for (auto& [index, seen] : running.seen_of_page) {
+    Page& from = parent.pages[index];
+    // What both may write to is followed for neither from here on.
+    auto common = [&](StateId id) {
+      return states_[id].kind == Kind::kMapped && states_[id].shared &&
+             states_[id].file < 0;
+    };
+    if (std::any_of(seen.begin(), seen.end(), common)) {
+      seen.assign(1, kUnknownId);
+      from.configs.push_back({kUnknownId, 0});
+      ForEachSlot(from.running, [&](int other) {
+        running_[static_cast<size_t>(other)].seen.push_back(kUnknownId);
+      });
+    }
+    Page& to = child.pages[Touch(child, from.number)];
+    to.configs.clear();
+    for (StateId id : seen) to.configs.push_back({id, 0});
+  }
 }
 
 std::optional<std::string> Oracle::EndFloating(int slot,

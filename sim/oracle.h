@@ -19,6 +19,8 @@
 //                      else at an address known only when it returns
 //     brk              as munmap or as an mmap where nothing is, between the
 //                      old end, which an earlier brk told, and the new one
+//   A fork gives the child each page as the parent has it at some instant
+//   between its begin and its end, each page on its own.
 //   One that succeeded made all of them; one that failed may have made the
 //   first few, but never leaves a new mapping behind.
 //   An access happens at one instant between its begin and its end and what
@@ -51,6 +53,9 @@
 //   - everything in a process after an mremap of length 0 or onto itself, and
 //     after a brk beside another or before one that asked where the heap ends;
 //   - ENOMEM of anything, and death by SIGKILL of any access;
+//   - a child's page may be any of what was possible for the parent's while
+//     the fork ran; shared anonymous memory is not followed beyond a fork, nor
+//     any page of the child when an mmap without an address ran beside it;
 //   - everything about a page with more than kMaxConfigs possibilities or
 //     with more than kMaxWritten different bytes stored, until the next
 //     mapping or unmapping of it; everything in a process after an operation
@@ -127,6 +132,7 @@ struct ResolvedOp {
   uint64_t new_length = 0;  // mremap: bytes
   uint64_t to = 0;          // mremap
   bool may_move = false;    // mremap
+  int child = -1;           // fork: the process that it makes
 };
 
 // <signal.h> has a macro of the name; the layout must not depend on it.
@@ -259,6 +265,7 @@ class Oracle {
     std::vector<uint32_t> touched;
     uint32_t running = 0;   // bit per slot
     uint32_t floating = 0;  // those that are mmaps, not fixed
+    uint32_t forks = 0;     // those that are forks
     bool blind = false;
     uint64_t brk = 0;  // end of the heap, bytes; 0: nobody has said
   };
@@ -271,6 +278,9 @@ class Oracle {
     std::vector<StateId> seen;    // accesses: possible before it happened
     // mremap: what each page that it moves may have been, by page number.
     absl::flat_hash_map<uint64_t, absl::InlinedVector<StateId, 2>> moved;
+    // fork: what each page (by its index) may have been so far.
+    absl::flat_hash_map<uint32_t, std::vector<StateId>> seen_of_page;
+    bool anywhere = false;  // fork: a mapping may be where nobody looked
   };
   // An mremap in pages.
   struct Remap {
@@ -285,11 +295,16 @@ class Oracle {
   uint32_t Touch(Process& process, uint64_t number);
   void Attach(Process& process, uint32_t page, int slot);
   void Close(Page& page);
+  // And lets the forks of the process see what came of it.
+  void CloseAndShow(Process& process, uint32_t page);
   bool Step(int slot, uint64_t page, Config config, Config* next);
   StateId AfterStore(StateId state, uint64_t page, const ResolvedOp& op);
   bool Prune(Page& page, int slot, absl::FunctionRef<bool(uint64_t)> keep);
   std::optional<std::string> EndCall(int slot, const OpResult& result);
   std::optional<std::string> EndFloating(int slot, const OpResult& result);
+  // The fork in `slot` sees what the page may be now.
+  void Witness(int slot, const Process& process, uint32_t page);
+  void EndFork(int slot, const OpResult& result);
   std::optional<std::string> EndAccess(int slot, const OpResult& result);
   Outcome OutcomeOf(const State& state, uint64_t page,
                     const ResolvedOp& op) const;

@@ -41,7 +41,7 @@ bool Oracle::BeginRemap(Process& process, int slot) {
     for (uint64_t number = first; number < first + count; ++number) {
       uint32_t page = Touch(process, number);
       Attach(process, page, slot);
-      Close(process.pages[page]);
+      CloseAndShow(process, page);
     }
   };
   // What the kernel refuses, or what is refused by whoever has no memory of
@@ -295,7 +295,7 @@ bool Oracle::BeginBrk(Process& process, int slot) {
   for (uint64_t number = begin; number < end; ++number) {
     uint32_t page = Touch(process, number);
     Attach(process, page, slot);
-    Close(process.pages[page]);
+    CloseAndShow(process, page);
   }
   return true;
 }

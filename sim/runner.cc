@@ -113,6 +113,7 @@ absl::Status Runner::MakeTasks() {
   runtime_.AllowHostMemory(buffers_.data(), buffers_.size());
   variables_.assign(compiled_.processes.size() * compiled_.variables.size(), 0);
   outcomes_.resize(count);
+  forks_.resize(count);
   for (size_t i = 0; i < count; ++i) task_runs_.push_back({this, i});
   return absl::OkStatus();
 }
@@ -128,14 +129,16 @@ absl::Status Runner::SetUp() {
   absl::Status status = machine_->Boot(this, system_);
   if (!status.ok()) return status;
   status = machine_->Populate(this, system_, image_.paths,
-                              compiled_.processes.size());
+                              compiled_.own_processes);
   if (!status.ok()) return status;
   // The program's tasks first: with them the processes outlive the task that
   // does the setup.
   RunAs(system_, machine_->system_task(), [&] {
     for (size_t i = 0; i < tasks_.size() && status.ok(); ++i) {
       absl::StatusOr<task_struct*> task = machine_->AddTask(
-          compiled_.tasks[i].name, compiled_.tasks[i].process, i, tasks_[i]);
+          compiled_.tasks[i].name,
+          compiled_.tasks[i].forked ? -1 : compiled_.tasks[i].process, i,
+          tasks_[i]);
       if (task.ok()) {
         tasks_[i]->task = *task;
         kernel_tasks_.push_back(*task);
@@ -146,7 +149,7 @@ absl::Status Runner::SetUp() {
   });
   if (!status.ok()) return status;
   if (recorder_ != nullptr) runtime_.SetRecorder(recorder_);
-  for (size_t i = 0; i < compiled_.processes.size(); ++i) {
+  for (size_t i = 0; i < compiled_.own_processes; ++i) {
     status = SetUpProcess(i);
     if (!status.ok()) return status;
   }
@@ -168,7 +171,9 @@ absl::Status Runner::SetUpProcess(size_t process) {
   for (const CompiledOp& op : compiled_.setup) {
     TaskOutcome outcome;
     const bool returned = RunAs(
-        setup_, task, [&] { RunOp(op, process, setup_, buffer, &outcome); });
+        setup_, task, [&] {
+          RunOp(op, static_cast<int>(process), setup_, buffer, &outcome);
+        });
     if (!returned) {
       return absl::FailedPreconditionError(
           absl::StrCat("setup: ", FormatOp(*op.source), " did not return"));
@@ -193,17 +198,22 @@ void Runner::TakeSnapshot() {
   runtime_.TakeSnapshot();
 }
 
-bool Runner::RunOp(const CompiledOp& op, size_t process, SimTask* task,
+bool Runner::RunOp(const CompiledOp& op, int process, SimTask* task,
                    void* buffer, TaskOutcome* outcome) {
-  const OpContext context = {
-      &machine_->kernel(), machine_->files(), kernel_tasks_.data(),
-      variables_.data() + process * compiled_.variables.size(), buffer};
+  // A kernel thread uses none.
+  const size_t first = process < 0 ? 0 : process * compiled_.variables.size();
+  const OpContext context = {&machine_->kernel(), machine_->files(),
+                             kernel_tasks_.data(), variables_.data() + first,
+                             buffer};
   if (recorder_ != nullptr) {
     runtime_.RecordText(TraceKind::kOpBegin, FormatOp(*op.source));
   }
   Oracle::OpId id = -1;
   if (integrity_ != nullptr) {
-    id = integrity_->BeginOp(static_cast<int>(process), op, context.variables);
+    id = integrity_->BeginOp(process, op, context.variables,
+                             op.kind == OpKind::kFork
+                                 ? compiled_.tasks[op.target].process
+                                 : -1);
   }
   OpResult result;
   DoOp(op, context, &result);
@@ -216,6 +226,8 @@ bool Runner::RunOp(const CompiledOp& op, size_t process, SimTask* task,
     outcome->last_load = result.loaded;
   }
   if (integrity_ != nullptr) integrity_->EndOp(id, op, result, task->view);
+  // Only now: the child's operations begin with what the fork has ended with.
+  if (op.kind == OpKind::kFork) Forked(op.target, result.value == 0, process);
   if (recorder_ != nullptr) {
     runtime_.RecordText(TraceKind::kOpEnd, DescribeResult(op, result));
   }
@@ -223,7 +235,34 @@ bool Runner::RunOp(const CompiledOp& op, size_t process, SimTask* task,
   return result.sig == 0 && !outcome->killed;
 }
 
+bool Runner::WaitForFork(size_t index) {
+  while (forks_[index] == ForkState::kWaiting) {
+    ExploredRuntime::Table()->park(tasks_[index], tasks_[index], "fork");
+  }
+  return forks_[index] == ForkState::kForked;
+}
+
+void Runner::Forked(size_t index, bool really, int parent) {
+  if (forks_[index] != ForkState::kWaiting) return;
+  forks_[index] = really ? ForkState::kForked : ForkState::kNever;
+  if (really) {
+    const size_t count = compiled_.variables.size();
+    std::copy_n(variables_.begin() + parent * count, count,
+                variables_.begin() + compiled_.tasks[index].process * count);
+  }
+  ExploredRuntime::Table()->unpark(tasks_[index]);
+}
+
 void Runner::RunTask(size_t index) {
+  const CompiledTask& compiled = compiled_.tasks[index];
+  if (!compiled.forked || WaitForFork(index)) RunOps(index);
+  // Whoever still waits for this one waits in vain.
+  for (const CompiledOp& op : compiled.ops) {
+    if (op.kind == OpKind::kFork) Forked(op.target, false, -1);
+  }
+}
+
+void Runner::RunOps(size_t index) {
   const CompiledTask& compiled = compiled_.tasks[index];
   TaskOutcome* outcome = &outcomes_[index];
   char* buffer = buffers_.data() + compiled_.read_bytes * index;
@@ -247,6 +286,7 @@ absl::Status Runner::Run(Strategy* strategy, Execution* execution) {
   }
   for (size_t i = 0; i < tasks_.size(); ++i) {
     outcomes_[i] = TaskOutcome();
+    forks_[i] = ForkState::kWaiting;
     tasks_[i]->task = kernel_tasks_[i];
     tasks_[i]->argument = &task_runs_[i];
     tasks_[i]->body = [](void* argument) {
@@ -269,12 +309,21 @@ absl::Status Runner::Run(Strategy* strategy, Execution* execution) {
   return paranoid_ ? runtime_.snapshot()->Verify() : absl::OkStatus();
 }
 
+void Runner::CheckProcesses() {
+  machine_->CheckProcesses();
+  for (size_t i = 0; i < tasks_.size(); ++i) {
+    if (!compiled_.tasks[i].forked) continue;
+    mm_struct* mm = machine_->kernel().task_mm(kernel_tasks_[i]);
+    if (mm != nullptr) machine_->kernel().check_mm(mm);
+  }
+}
+
 void Runner::Finish() {
   const fl_kernel& kernel = machine_->kernel();
   if (integrity_ != nullptr) integrity_->CheckLegal(outcomes_);
   runtime_.set_phase(Phase::kSelfCheck);
   if (!RunAs(system_, machine_->system_task(),
-             [&] { machine_->CheckProcesses(); })) {
+             [&] { CheckProcesses(); })) {
     return;
   }
   runtime_.set_phase(Phase::kExit);

@@ -97,9 +97,15 @@ class Runner : public TaskRunner {
   absl::Status SetUpProcess(size_t process);
   void TakeSnapshot();
   void RunTask(size_t index);
+  void RunOps(size_t index);
+  // A forked task's first wait.  False: nobody forks it any more.
+  bool WaitForFork(size_t index);
+  // The task of `parent` has forked it, or never will.
+  void Forked(size_t index, bool really, int parent);
   // False: the operation ended the task.
-  bool RunOp(const CompiledOp& op, size_t process, SimTask* task, void* buffer,
+  bool RunOp(const CompiledOp& op, int process, SimTask* task, void* buffer,
              TaskOutcome* outcome);
+  void CheckProcesses();
   void Finish();
   Finding Describe(const RawFinding& raw);
 
@@ -124,6 +130,8 @@ class Runner : public TaskRunner {
   std::vector<task_struct*> kernel_tasks_;
   std::vector<TaskRun> task_runs_;
   std::vector<TaskOutcome> outcomes_;
+  enum class ForkState : uint8_t { kWaiting, kForked, kNever };
+  std::vector<ForkState> forks_;  // of each task
   std::vector<char> buffers_;        // read_bytes for each task and the setup
   std::vector<uint64_t> variables_;  // of each process, one after the other
   std::vector<uint64_t> variables_at_snapshot_;

@@ -270,7 +270,16 @@ std::string FormatOp(const Op& op) {
       arguments = {op.file, FormatAmount(op.offset), FormatAmount(op.length)};
       break;
     case OpKind::kKill:
+    case OpKind::kFork:
       arguments = {op.target};
+      break;
+    case OpKind::kReclaim:
+    case OpKind::kMigrate:
+    case OpKind::kRmapWalk:
+      arguments = {absl::StrCat(op.value)};
+      break;
+    case OpKind::kOomKill:
+    case OpKind::kOomReap:
       break;
   }
   return absl::StrCat(
@@ -312,7 +321,9 @@ std::string FormatLitmus(const Program& program) {
   }
   for (const TaskSpec& task : program.tasks) {
     absl::StrAppend(&text, "task ", task.name);
-    if (task.process != TaskSpec().process) {
+    if (task.forked) {
+      text += " forked";
+    } else if (task.process != TaskSpec().process) {
       absl::StrAppend(&text, " in ", task.process);
     }
     text += "\n";

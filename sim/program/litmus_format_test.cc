@@ -255,6 +255,21 @@ TEST(LitmusFormat, FilesOfTheRepositorySurviveARoundTrip) {
   EXPECT_GT(files, 0);
 }
 
+TEST(LitmusFormat, ForkedTasksAndKernelThreadsReadAsTheyAreWritten) {
+  const std::string text =
+      "litmus \"t\"\ntask A\n    fork(C)\ntask C forked\n    load(0x10000)\n"
+      "task K in kernel\n    reclaim(1)\n";
+  absl::StatusOr<Program> program = ParseLitmus(text, "t");
+  ASSERT_TRUE(program.ok()) << program.status();
+  EXPECT_TRUE(program->tasks[1].forked);
+  EXPECT_EQ(program->tasks[2].process, kKernelProcess);
+  EXPECT_EQ(FormatLitmus(*program), text);
+  Program other = *program;
+  other.tasks[1].forked = false;
+  EXPECT_FALSE(SameProgram(*program, other));
+  EXPECT_NE(program->Hash(), other.Hash());
+}
+
 TEST(LitmusFormat, OperationsReadAsTheyAreWritten) {
   for (const std::string op :
        {"m = mmap(f, 0p, 6p, r, private)",
@@ -264,6 +279,8 @@ TEST(LitmusFormat, OperationsReadAsTheyAreWritten) {
         "store(m + 5p, 0x42)", "store(m, 7, 2)", "exec_fetch(m)", "uml_load(m)",
         "uml_store(m, 1)", "sparc32_load(m)", "sparc32_store(m, 1)",
         "futex_op(m, 1)", "kvm_pfn(m, r)", "read(f, 0p, 0x1234)", "kill(A)",
+        "reclaim(3)", "migrate(1)", "rmap_walk(20)", "oom_kill()",
+        "oom_reap()",
         "repeat 4 load(m)"}) {
     std::string text = absl::StrCat(
         "litmus \"t\"\nimage\n f: 6 pages\nsetup\n ",

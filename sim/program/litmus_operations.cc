@@ -52,7 +52,9 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
       OpKind::kLoad,       OpKind::kStore,    OpKind::kExec,
       OpKind::kUmlLoad,    OpKind::kUmlStore, OpKind::kSparcLoad,
       OpKind::kSparcStore, OpKind::kFutex,    OpKind::kKvm,
-      OpKind::kRead,       OpKind::kKill};
+      OpKind::kRead,       OpKind::kKill,     OpKind::kFork,
+      OpKind::kReclaim,    OpKind::kMigrate,  OpKind::kRmapWalk,
+      OpKind::kOomKill,    OpKind::kOomReap};
   bool known = false;
   for (OpKind kind : kKinds) {
     if (name == OpKindName(kind)) {
@@ -64,8 +66,11 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
     return Fail(place, "an operation (mmap, load, store, ...)",
                 absl::StrCat("'", name, "'"));
   }
-  if (op.kind == OpKind::kKill && !in_task_) {
-    return Fail(place, "'kill' in a task", "it in setup");
+  if ((op.kind == OpKind::kKill || op.kind == OpKind::kFork) && !in_task_) {
+    return Fail(place, absl::StrCat("'", name, "' in a task"), "it in setup");
+  }
+  if (op.kind == OpKind::kFork && op.repeat != 1) {
+    return Fail(place, "an operation that can be repeated", "'fork'");
   }
   if (!Mark("(") || !Operation(&op) || !Mark(")")) return false;
   // Known only from here on: an operation cannot use its own result.
@@ -115,6 +120,19 @@ bool LitmusParser::Operation(Op* op) {
       kills_.emplace_back(op->target, place);
       return true;
     }
+    case OpKind::kFork: {
+      SourcePlace place = token_.place;
+      if (!Name("the name of a forked task", &op->target)) return false;
+      forks_.emplace_back(op->target, place);
+      return true;
+    }
+    case OpKind::kReclaim:
+    case OpKind::kMigrate:
+    case OpKind::kRmapWalk:
+      return Number("a number of pages", 1, kMaxLruPages, &op->value);
+    case OpKind::kOomKill:
+    case OpKind::kOomReap:
+      return true;
     default:
       return Access(op);
   }

@@ -183,7 +183,7 @@ bool LitmusParser::ParseProgram() {
   if (program_.tasks.empty() && program_.setup.empty()) {
     return Expected("a 'setup' or 'task' section");
   }
-  return CheckKills();
+  return CheckKills() && CheckForks();
 }
 
 bool LitmusParser::Once(absl::string_view section) {

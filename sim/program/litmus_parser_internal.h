@@ -81,6 +81,10 @@ class LitmusParser {
   bool ParseOutcome(Outcome* outcome);
   bool Expect();
   bool CheckKills();
+  // Each forked task is forked once, by another task that has an mm.
+  bool CheckForks();
+  // A kernel thread has no memory of its own.
+  bool CheckKernelTask(const TaskSpec& task);
 
   // ---- operations
   bool Statement(std::vector<Op>* ops);
@@ -113,7 +117,7 @@ class LitmusParser {
   std::map<std::string, VariableKind, std::less<>> setup_variables_;
   std::map<std::string, VariableKind, std::less<>> task_variables_;
   bool in_task_ = false;
-  std::vector<std::pair<std::string, SourcePlace>> kills_;
+  std::vector<std::pair<std::string, SourcePlace>> kills_, forks_;
 };
 
 }  // namespace faultline

@@ -268,6 +268,9 @@ bool LitmusParser::Task() {
   if (token_.IsName("in")) {
     Advance();
     if (!Name("the name of a process", &task.process)) return false;
+  } else if (token_.IsName("forked") && token_.place.line == task.place.line) {
+    Advance();
+    task.forked = true;
   }
   in_task_ = true;
   task_variables_.clear();
@@ -275,7 +278,74 @@ bool LitmusParser::Task() {
     if (!Statement(&task.ops)) return false;
   }
   if (task.ops.empty()) return Expected("an operation of the task");
+  if (!CheckKernelTask(task)) return false;
   program_.tasks.push_back(std::move(task));
+  return true;
+}
+
+bool LitmusParser::CheckKernelTask(const TaskSpec& task) {
+  if (task.process != kKernelProcess) return true;
+  for (const Op& op : task.ops) {
+    switch (op.kind) {
+      case OpKind::kRead:
+      case OpKind::kKill:
+      case OpKind::kReclaim:
+      case OpKind::kMigrate:
+      case OpKind::kRmapWalk:
+      case OpKind::kOomKill:
+      case OpKind::kOomReap:
+        break;
+      default:
+        return Fail(op.place,
+                    "an operation that needs no memory of the task's own",
+                    absl::StrCat("'", OpKindName(op.kind),
+                                 "' in a kernel thread"));
+    }
+  }
+  return true;
+}
+
+bool LitmusParser::CheckForks() {
+  for (const auto& [name, place] : forks_) {
+    bool found = false;
+    for (const TaskSpec& task : program_.tasks) {
+      found |= task.name == name && task.forked;
+    }
+    if (!found) {
+      return Fail(place, "the name of a forked task",
+                  absl::StrCat("'", name, "', which is none"));
+    }
+  }
+  for (const TaskSpec& task : program_.tasks) {
+    int forked = 0;
+    for (const auto& [name, place] : forks_) {
+      if (name != task.name) continue;
+      if (++forked > 1) {
+        return Fail(place, "a task that was not forked before",
+                    absl::StrCat("'", name, "' again"));
+      }
+    }
+    if (task.forked && forked == 0) {
+      return Fail(task.place,
+                  absl::StrCat("a task that does fork(", task.name, ")"),
+                  "none");
+    }
+  }
+  // In a circle nobody would begin.
+  std::set<std::string> begin;
+  for (size_t round = 0; round < program_.tasks.size(); ++round) {
+    for (const TaskSpec& task : program_.tasks) {
+      if (task.forked && begin.count(task.name) == 0) continue;
+      for (const Op& op : task.ops) {
+        if (op.kind == OpKind::kFork) begin.insert(op.target);
+      }
+    }
+  }
+  for (const auto& [name, place] : forks_) {
+    if (begin.count(name) != 0) continue;
+    return Fail(place, "a task that another one can begin",
+                absl::StrCat("'", name, "', which waits for itself"));
+  }
   return true;
 }
 

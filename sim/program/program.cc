@@ -138,7 +138,8 @@ bool Same(const std::vector<T>& a, const std::vector<T>& b) {
 }
 
 bool Same(const TaskSpec& a, const TaskSpec& b) {
-  return a.name == b.name && a.process == b.process && Same(a.ops, b.ops);
+  return a.name == b.name && a.process == b.process && a.forked == b.forked &&
+         Same(a.ops, b.ops);
 }
 
 bool Same(const FileSpec& a, const FileSpec& b) {
@@ -191,6 +192,8 @@ uint64_t Program::Hash() const {
   for (const TaskSpec& task : tasks) {
     fnv.Text(task.name);
     fnv.Text(task.process);
+    // Tokens of programs without it stay what they were.
+    if (task.forked) fnv.Text("forked");
     Feed(fnv, task.ops);
   }
   return fnv.hash();
@@ -254,6 +257,18 @@ const char* OpKindName(OpKind kind) {
       return "read";
     case OpKind::kKill:
       return "kill";
+    case OpKind::kFork:
+      return "fork";
+    case OpKind::kReclaim:
+      return "reclaim";
+    case OpKind::kMigrate:
+      return "migrate";
+    case OpKind::kRmapWalk:
+      return "rmap_walk";
+    case OpKind::kOomKill:
+      return "oom_kill";
+    case OpKind::kOomReap:
+      return "oom_reap";
   }
   return "?";
 }

@@ -59,6 +59,12 @@ enum class OpKind {
   kKvm,         // kvm_pfn(ADDRESS, r|w)    hva_to_pfn_remapped user
   kRead,        // read(FILE, OFFSET, LENGTH)   pread into a host buffer
   kKill,        // kill(TASK)               SIGKILL
+  kFork,        // fork(TASK)               TASK is `forked`: it begins now
+  kReclaim,     // reclaim(N)               what kswapd does, N pages
+  kMigrate,     // migrate(N)               what kcompactd does
+  kRmapWalk,    // rmap_walk(N)             kswapd's aging
+  kOomKill,     // oom_kill()               the OOM killer, by hand
+  kOomReap,     // oom_reap()               what oom_reaper does
 };
 
 inline constexpr uint32_t kProtRead = 1, kProtWrite = 2, kProtExec = 4;
@@ -79,16 +85,21 @@ struct Op {
   uint32_t prot = 0;
   uint32_t advice = 0;  // x86 uapi number
   uint32_t size = 1;    // load, store: bytes
-  uint64_t value = 0;
+  uint64_t value = 0;  // reclaim, migrate, rmap_walk: pages
   bool write = false;  // kvm_pfn
-  std::string target;  // kill: task name
+  std::string target;  // kill, fork: task name
   int repeat = 1;      // `repeat N` prefix: the op is done N times
 };
 
+inline constexpr char kKernelProcess[] = "kernel";
+
 struct TaskSpec {
   std::string name;
-  // Tasks of one process share an mm; by default all are threads of one.
+  // Tasks of one process share an mm; by default all are threads of one.  A
+  // task of kKernelProcess is a kernel thread: it has no mm.
   std::string process = "main";
+  // It begins when another task forks it, in a process of its own.
+  bool forked = false;
   std::vector<Op> ops;
   SourcePlace place;
 };
