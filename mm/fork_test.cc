@@ -88,7 +88,8 @@ TEST(ForkTest, LastOwnerWritesInPlaceWhicheverSideItIs) {
   ASSERT_EQ(Store(0, 3).sig, 0);
   EXPECT_EQ(PageAt(child.mm(), 0), shared);
   // Moved to the child's own anon_vma, so that rmap finds it there only.
-  EXPECT_EQ(page_anon_vma(shared), find_vma(child.mm(), PageAddress(0))->anon_vma);
+  EXPECT_EQ(page_anon_vma(shared),
+            find_vma(child.mm(), PageAddress(0))->anon_vma);
   EXPECT_EQ(Wrong(machine.mm()) + Wrong(child.mm()), 0u);
 }
 

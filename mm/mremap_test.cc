@@ -6,6 +6,8 @@
 #include <string>
 
 #include "mm/testing.h"
+// After it.
+#include "mm/rmap.h"
 
 namespace faultline {
 namespace {
@@ -175,15 +177,15 @@ TEST_F(MremapTest, EveryMovedPageIsFoundByItsReverseMap) {
       [](const struct fl_page_info* info, void* cookie) {
         struct page* page = pfn_to_page(static_cast<kulong>(info->pfn));
         kulong found = 0;
+        struct rmap_walk_control control = {};
+        control.arg = &found;
+        control.rmap_one = [](struct page*, struct vm_area_struct*,
+                              kulong address, void* arg) {
+          *static_cast<kulong*>(arg) = address;
+          return true;
+        };
         lock_page(page);
-        rmap_walk(
-            page,
-            [](struct page*, struct vm_area_struct*, kulong address,
-               void* arg) {
-              *static_cast<kulong*>(arg) = address;
-              return 0;
-            },
-            &found);
+        rmap_walk(page, &control);
         unlock_page(page);
         EXPECT_EQ(found, info->address);
         ++*static_cast<int*>(cookie);

@@ -101,6 +101,7 @@ TEST(OomReapTest, TakesPrivateMemoryAndLeavesSharedAndLocked) {
   for (int page : {0, 2, 4, 6}) ASSERT_EQ(Store(page, 1).sig, 0);
   struct vm_area_struct* locked = find_vma(machine.mm(), PageAddress(2));
   locked->vm_flags |= VM_LOCKED;
+  machine.mm()->locked_vm = 1;
   const uint64_t free = machine.machine()->nr_free;
   ASSERT_EQ(oom_kill(), 0);
   {
@@ -122,6 +123,7 @@ TEST(OomReapTest, TakesPrivateMemoryAndLeavesSharedAndLocked) {
   // What was there must not come back as zeros.
   EXPECT_EQ(TouchForWrite(machine.mm(), 0), VM_FAULT_SIGBUS);
   locked->vm_flags &= ~kulong{VM_LOCKED};
+  machine.mm()->locked_vm = 0;
   atomic_inc(&machine.mm()->mm_users);  // the task's own beside the test's
   exit_mm();
   EXPECT_EQ(machine.machine()->oom_victims.counter, 0);
@@ -165,7 +167,9 @@ TEST(OomReapTest, VictimThatExitsFirstIsNotReaped) {
 
 TEST(OomTest, FaultThatFindsNoFrameKillsAndOneThatFailedOnlyTriesAgain) {
   TestMachine machine;
-  ASSERT_EQ(MapPages(nullptr, 0, 600, kRw), 0);
+  // More than there is; no single mapping may be.
+  ASSERT_EQ(MapPages(nullptr, 0, 300, kRw), 0);
+  ASSERT_EQ(MapPages(nullptr, 300, 300, kRw), 0);
   machine.FailAllocations(0, 1);
   EXPECT_EQ(Store(0, 1).sig, 0);
   machine.FailAllocations(0, 0);

@@ -98,10 +98,10 @@ struct TaskSpec {
   // Tasks of one process share an mm; by default all are threads of one.  A
   // task of kKernelProcess is a kernel thread: it has no mm.
   std::string process = "main";
-  // It begins when another task forks it, in a process of its own.
-  bool forked = false;
   std::vector<Op> ops;
   SourcePlace place;
+  // It begins when another task forks it, in a process of its own.
+  bool forked = false;
 };
 
 // How a run of a file's blocks is stored.
