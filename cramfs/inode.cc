@@ -32,6 +32,7 @@ static const struct file_operations cramfs_ro_fops = {
     .get_unmapped_area = NULL,
     .mmap_capabilities = NULL,
     .splice_read = generic_file_splice_read,
+    .read_iter = generic_file_read_iter,
 };
 
 // Old tools gave devices and fifos an offset that means nothing.

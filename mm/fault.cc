@@ -8,7 +8,7 @@
  *
  * No lock is held on entry or exit.  mmap_sem is tried first, as a fault in
  * kernel mode must not sleep for it before its address was found in the
- * exception table, and is held for read over handle_mm_fault unless that
+ * exception table (here all are), and is held for read over handle_mm_fault unless that
  * dropped it (VM_FAULT_RETRY).  One retry, without ALLOW_RETRY; a fatal
  * signal that arrives while waiting ends it.
  *
@@ -25,9 +25,10 @@
 
 extern "C" {
 
-/* Kernel mode: the exception table's fixup makes the access return -EFAULT. */
+/* Kernel mode: the access is in the exception table, its fixup gives up. */
 static void no_context(void)
 {
+	current->fixup_exception = 1;
 }
 
 static void bad_area_nosemaphore(u32 error_code, kulong address, int code)
@@ -135,7 +136,8 @@ void do_page_fault(kulong address, u32 error_code)
 	u32 pkey = 0;
 	bool fixed;
 
-	if (unlikely(!mm || address >= TASK_SIZE)) {
+	/* An address in the kernel's half, or a copy that must not sleep. */
+	if (unlikely(!mm || address >= TASK_SIZE || task->pagefault_disabled)) {
 		bad_area_nosemaphore(error_code, address, SEGV_MAPERR);
 		return;
 	}

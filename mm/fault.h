@@ -30,12 +30,43 @@ static inline bool is_zero_pfn(struct mm_struct *mm, kulong pfn)
  * -EIO when no memory answers at the physical address.
  */
 int mmu_access(u32 kind, kulong addr, u32 size, u64 *value, u32 *error_code);
+/*
+ * The same for size bytes within one page, to or from the kernel's buf, as one
+ * instruction.  FL_STORE copies from buf.
+ */
+int mmu_copy(u32 kind, kulong addr, void *buf, u32 size, u32 *error_code);
 /* __copy_from_user_inatomic of the page at addr; nonzero: not readable. */
 int copy_user_page_inatomic(void *to, kulong addr);
+
+/*
+ * From here to user_walk_end the task stands for a processor in the middle of
+ * an instruction, or with interrupts off: flush_tlb_mm waits for it, so tables
+ * and pages that it finds are not freed.  Must not sleep, nor nest.
+ */
+static inline void user_walk_begin(struct task_struct *task)
+{
+	/* Ordered before the first look at the tables: flush_tlb_mm writes
+	 * entries and then looks here. */
+	__atomic_store_n(&task->user_walk, 1, __ATOMIC_SEQ_CST);
+}
+static inline void user_walk_end(struct task_struct *task)
+{
+	smp_store_release(&task->user_walk, 0);
+}
 
 /* ---- oom_kill.cc ---- */
 /* VM_FAULT_OOM in user mode; no lock held.  The caller faults again. */
 void pagefault_out_of_memory(void);
+
+/* ---- process_vm_access.cc ---- */
+/* The task's mm with one more user (mmput), or NULL. */
+struct mm_struct *get_task_mm(struct task_struct *task);
+/* Bytes moved between mm and the kernel's buf; sem not held.  gup_flags:
+ * FOLL_FORCE, FOLL_WRITE; task may be NULL. */
+int __access_remote_vm(struct task_struct *task, struct mm_struct *mm,
+		       kulong addr, void *buf, int len, u32 gup_flags);
+int access_process_vm(struct task_struct *task, kulong addr, void *buf,
+		      int len, u32 gup_flags);
 
 /* ---- the callers behind the C interface, see interface.h ---- */
 void user_access(u32 kind, u64 addr, u32 size, u64 value,
@@ -46,6 +77,29 @@ void sparc32_access(u32 kind, u64 addr, u32 size, u64 value,
 		    struct fl_user_result *result);
 s64 futex_op(u64 addr, u32 value);
 s64 kvm_hva_to_pfn(u64 addr, u32 write, u64 *pfn);
+s64 sys_mlock(u64 start, u64 len);
+s64 sys_mlock2(u64 start, u64 len, u32 flags);
+s64 sys_munlock(u64 start, u64 len);
+s64 sys_mlockall(u32 flags);
+s64 sys_munlockall(void);
+s64 sys_msync(u64 start, u64 len, u32 flags);
+s64 sys_mincore(u64 start, u64 len, u64 vec);
+s64 sys_pread64(struct file *file, u64 addr, u64 bytes, s64 position);
+s64 sys_pwrite64(struct file *file, u64 addr, u64 bytes, s64 position);
+s64 sys_write_pipe(u64 addr, u64 bytes, void *to);
+s64 sys_vmsplice(u64 addr, u64 bytes, void *to);
+s64 process_vm_rw(struct task_struct *task, u64 local, u64 remote, u64 bytes,
+		  u32 vm_write);
+s64 ptrace_access(struct task_struct *task, u64 addr, void *buf, u32 bytes,
+		  u32 write);
+s64 vfio_pin(u64 addr, u32 write, u64 *pfn);
+void vfio_unpin(u64 pfn, u32 dirty);
+s64 gup_pin(u64 addr, u32 nr_pages, u32 write, u64 *pfns);
+void gup_unpin(u64 pfn, u32 dirty);
+s64 gup_pin_access(u64 pfn, u32 write, u32 offset, void *buf, u32 bytes);
+s64 uprobe_register(struct file *file, u64 offset,
+		    void (*visit)(u64 addr, u32 opcode, void *cookie),
+		    void *cookie);
 
 /* ---- boot ---- */
 void pgtable_cache_init(struct machine *machine); /* pgtable.cc */

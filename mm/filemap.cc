@@ -5,7 +5,8 @@
  *   find_get_page, add_to_page_cache_lru, delete_from_page_cache
  *   lock_page, unlock_page, __lock_page_or_retry
  *   filemap_fault, filemap_map_pages, filemap_page_mkwrite
- *   generic_file_read, generic_file_mmap, generic_file_readonly_mmap
+ *   generic_file_read_iter, generic_file_read, generic_file_mmap,
+ *   generic_file_readonly_mmap
  *   read_mapping_page
  *   truncate_inode_pages_final
  *
@@ -32,6 +33,7 @@
 #include "mm/radix_tree.h"
 #include "mm/sync/sched.h"
 #include "mm/sync/string.h"
+#include "mm/uaccess.h"
 
 extern "C" {
 
@@ -398,10 +400,10 @@ static int filemap_page_mkwrite(struct vm_fault *vmf)
 }
 
 const struct vm_operations_struct generic_file_vm_ops = {
-    NULL, /* open */
-    NULL, /* close */
-    NULL, /* mremap */
-    filemap_fault, filemap_map_pages, filemap_page_mkwrite,
+    NULL,							  /* open */
+    NULL,							  /* close */
+    NULL,							  /* mremap */
+    filemap_fault, filemap_map_pages, filemap_page_mkwrite, NULL, /* access */
 };
 
 int generic_file_mmap(struct file *file, struct vm_area_struct *vma)
@@ -523,19 +525,23 @@ filler:
 	return (struct page *)ERR_PTR(error);
 }
 
-/* Bytes read, less than asked at the end of the file; or -errno if none. */
-s64 generic_file_read(struct file *file, char *to, size_t bytes, loff_t *pos)
+/*
+ * Bytes read, less than asked at the end of the file; or -errno if none.  The
+ * page is only referenced while it is copied: a copy to user memory may fault,
+ * and the fault may want that very page.
+ */
+s64 generic_file_read_iter(struct file *file, loff_t *pos, struct iov_iter *to)
 {
 	struct inode *inode = file->f_mapping->host;
 	s64 done = 0;
 
 	if (*pos < 0)
 		return -EINVAL;
-	while (bytes) {
+	while (iov_iter_count(to)) {
 		const u64 offset = (u64)*pos & (PAGE_SIZE - 1);
 		struct page *page;
 		loff_t left;
-		u64 nr;
+		u64 nr, copied;
 
 		cond_resched();
 		/* The size of a read-only file stays; others only grow. */
@@ -548,16 +554,22 @@ s64 generic_file_read(struct file *file, char *to, size_t bytes, loff_t *pos)
 		nr = PAGE_SIZE - offset;
 		if (nr > (u64)left)
 			nr = (u64)left;
-		if (nr > bytes)
-			nr = bytes;
-		memcpy(to, (char *)kmap(page) + offset, nr);
+		copied = copy_page_to_iter(page, offset, nr, to);
 		put_page(page);
-		to += nr;
-		*pos += (loff_t)nr;
-		bytes -= nr;
-		done += (s64)nr;
+		*pos += (loff_t)copied;
+		done += (s64)copied;
+		if (copied < nr && iov_iter_count(to))
+			return done ? done : -EFAULT;
 	}
 	return done;
+}
+
+s64 generic_file_read(struct file *file, char *to, size_t bytes, loff_t *pos)
+{
+	struct iov_iter iter;
+
+	iov_iter_kernel(&iter, to, bytes);
+	return generic_file_read_iter(file, pos, &iter);
 }
 
 } /* extern "C" */

@@ -18,6 +18,7 @@ struct dentry;
 struct inode;
 struct super_block;
 struct file;
+struct iov_iter;
 
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
@@ -140,6 +141,15 @@ struct file_operations {
 			   struct pipe_inode_info *pipe, size_t bytes);
 	/* Entries from ctx->pos on; 0 or -errno.  The inode is locked. */
 	int (*iterate_shared)(struct file *file, struct dir_context *ctx);
+	/* Bytes done, or -errno; both advance *pos and the iterator. */
+	s64 (*read_iter)(struct file *file, loff_t *pos, struct iov_iter *to);
+	s64 (*write_iter)(struct file *file, loff_t *pos,
+			  struct iov_iter *from);
+	/* [start, end], bytes; 0 or -errno. */
+	int (*fsync)(struct file *file, loff_t start, loff_t end, int datasync);
+	/* mode: FALLOC_FL_*; bytes; 0 or -errno. */
+	int (*fallocate)(struct file *file, int mode, loff_t offset,
+			 loff_t len);
 };
 
 struct super_operations {
@@ -293,6 +303,7 @@ s64 pipe_read(struct pipe_inode_info *pipe, char *to, size_t bytes);
 /* mm/filemap.cc */
 extern const struct vm_operations_struct generic_file_vm_ops;
 s64 generic_file_read(struct file *file, char *to, size_t bytes, loff_t *pos);
+s64 generic_file_read_iter(struct file *file, loff_t *pos, struct iov_iter *to);
 int generic_file_readonly_mmap(struct file *file, struct vm_area_struct *vma);
 int generic_file_mmap(struct file *file, struct vm_area_struct *vma);
 int filemap_fault(struct vm_fault *vmf);

@@ -389,6 +389,7 @@ static struct task_struct *task_create(struct machine *machine,
 		task->mm = mm;
 		task->cpu = cpu;
 		task->host = host;
+		spin_lock_init_named(&task->alloc_lock, "task->alloc_lock");
 		for (i = 0; i < TASK_COMM_LEN - 1 && comm[i]; i++)
 			task->comm[i] = comm[i];
 		spin_lock(&machine->tasks_lock);
@@ -402,6 +403,26 @@ static struct task_struct *task_create(struct machine *machine,
 static struct machine *task_machine(struct task_struct *task)
 {
 	return task->machine;
+}
+
+/*
+ * The task lets go of its mm under the lock for reading, as exit_mm does
+ * where a core dump might be waiting for it; the last one tears it down.
+ */
+static void task_exit(void)
+{
+	struct task_struct *task = current;
+	struct mm_struct *mm = task->mm;
+
+	if (!mm)
+		return;
+	down_read(&mm->mmap_sem);
+	task_lock(task);
+	WRITE_ONCE(task->mm, (struct mm_struct *)NULL);
+	up_read(&mm->mmap_sem);
+	task_unlock(task);
+	vmacache_flush(task);
+	mmput(mm);
 }
 
 static void task_free(struct task_struct *task)
@@ -679,6 +700,25 @@ const struct fl_kernel faultline_kernel = {
     oom_kill,
     oom_reap,
     set_oom_score_adj,
+    sys_mlock,
+    sys_mlock2,
+    sys_munlock,
+    sys_mlockall,
+    sys_munlockall,
+    sys_msync,
+    sys_mincore,
+    sys_pread64,
+    sys_pwrite64,
+    sys_write_pipe,
+    sys_vmsplice,
+    process_vm_rw,
+    ptrace_access,
+    gup_pin,
+    gup_unpin,
+    vfio_pin,
+    vfio_unpin,
+    gup_pin_access,
+    uprobe_register,
     task_killed,
     proc_maps,
     proc_smaps,

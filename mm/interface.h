@@ -45,7 +45,9 @@ struct pipe_inode_info;
 #define FL_MAP_ANONYMOUS 0x20
 #define FL_MAP_32BIT 0x40 /* x86-64 only */
 #define FL_MAP_GROWSDOWN 0x100
+#define FL_MAP_LOCKED 0x2000
 #define FL_MAP_NORESERVE 0x4000
+#define FL_MAP_POPULATE 0x8000
 #define FL_MREMAP_MAYMOVE 1
 #define FL_MREMAP_FIXED 2
 
@@ -54,6 +56,13 @@ struct pipe_inode_info;
 #define FL_RLIMIT_STACK 3
 #define FL_RLIMIT_MEMLOCK 8
 #define FL_RLIMIT_AS 9
+#define FL_MLOCK_ONFAULT 1
+#define FL_MCL_CURRENT 1
+#define FL_MCL_FUTURE 2
+#define FL_MCL_ONFAULT 4
+#define FL_MS_ASYNC 1
+#define FL_MS_INVALIDATE 2
+#define FL_MS_SYNC 4
 
 enum fl_access_kind { FL_LOAD = 0, FL_STORE = 1, FL_EXEC = 2 };
 
@@ -349,7 +358,8 @@ struct fl_kernel {
 	/* A caller in the style of sparc32: ignores VM_FAULT_RETRY. */
 	void (*sparc32_access)(uint32_t kind, uint64_t addr, uint32_t size,
 			       uint64_t value, struct fl_user_result *result);
-	/* KVM's hva_to_pfn_remapped on a PFNMAP vma.  *pfn: page frame. */
+	/* KVM's hva_to_pfn: get_user_pages, or the pte of a VM_IO or VM_PFNMAP
+	 * vma.  *pfn: page frame.  -EFAULT, -EHWPOISON. */
 	int64_t (*kvm_hva_to_pfn)(uint64_t addr, uint32_t write, uint64_t *pfn);
 	/*
 	 * What kernel threads do to the pages of the machine, oldest first;
@@ -369,6 +379,59 @@ struct fl_kernel {
 	/* /proc/PID/oom_score_adj: -1000 (never) to 1000.  [host] */
 	int32_t (*set_oom_score_adj)(struct task_struct *task,
 				     int32_t oom_score_adj);
+	/* ---- system calls on ranges of pages [task] ---- */
+	/* bytes; flags of mlock2: FL_MLOCK_ONFAULT, of mlockall: FL_MCL_*. */
+	int64_t (*sys_mlock)(uint64_t addr, uint64_t len);
+	int64_t (*sys_mlock2)(uint64_t addr, uint64_t len, uint32_t flags);
+	int64_t (*sys_munlock)(uint64_t addr, uint64_t len);
+	int64_t (*sys_mlockall)(uint32_t flags);
+	int64_t (*sys_munlockall)(void);
+	int64_t (*sys_msync)(uint64_t addr, uint64_t len, uint32_t flags);
+	/* One byte a page, 0 or 1, is stored from the user address vec on. */
+	int64_t (*sys_mincore)(uint64_t addr, uint64_t len, uint64_t vec);
+
+	/* ---- the kernel's copies from and to user memory [task] ---- */
+	/* Bytes; less than asked at the end of the file or of what can be
+	 * reached, -EFAULT when there is nothing before that. */
+	int64_t (*sys_pread64)(struct file *file, uint64_t addr,
+			       uint64_t bytes, int64_t position);
+	int64_t (*sys_pwrite64)(struct file *file, uint64_t addr,
+				uint64_t bytes, int64_t position);
+	/* write(2) to, and vmsplice(2) into, a pipe that is read at once into
+	 * host memory (NULL: thrown away). */
+	int64_t (*sys_write_pipe)(uint64_t addr, uint64_t bytes, void *to);
+	int64_t (*sys_vmsplice)(uint64_t addr, uint64_t bytes, void *to);
+	/* process_vm_readv, or _writev: between `local` of current and
+	 * `remote` of task. */
+	int64_t (*process_vm_rw)(struct task_struct *task, uint64_t local,
+				 uint64_t remote, uint64_t bytes,
+				 uint32_t write);
+	/* ptrace's access_process_vm: bytes moved from or to host memory. */
+	int64_t (*ptrace_access)(struct task_struct *task, uint64_t addr,
+				 void *buf, uint32_t bytes, uint32_t write);
+
+	/* ---- pages that are held [task] ---- */
+	/*
+	 * As a driver does: get_user_pages_fast of at most 16 pages.  How many,
+	 * their frame numbers in pfns; each is held until gup_unpin.
+	 */
+	int64_t (*gup_pin)(uint64_t addr, uint32_t nr_pages, uint32_t write,
+			   uint64_t *pfns);
+	void (*gup_unpin)(uint64_t pfn, uint32_t dirty);
+	/* As vfio does, which takes the frame of a PFNMAP vma as it is. */
+	int64_t (*vfio_pin)(uint64_t addr, uint32_t write, uint64_t *pfn);
+	void (*vfio_unpin)(uint64_t pfn, uint32_t dirty);
+	/* The device reads or writes a frame.  0, -EINVAL, -EIO. */
+	int64_t (*gup_pin_access)(uint64_t pfn, uint32_t write,
+				  uint32_t offset, void *buf, uint32_t bytes);
+	/*
+	 * As a uprobe does: finds every private mapping of that byte of the
+	 * file in every process.  How many; visit (may be NULL) hears of each.
+	 */
+	int64_t (*uprobe_register)(struct file *file, uint64_t offset,
+				   void (*visit)(uint64_t addr,
+						 uint32_t opcode, void *cookie),
+				   void *cookie);
 	/* A fatal signal is pending on the task. [host] */
 	uint32_t (*task_killed)(struct task_struct *task);
 

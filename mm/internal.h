@@ -109,6 +109,8 @@ static inline void flush_dcache_mmap_unlock(struct address_space *mapping)
 #define MAP_EXECUTABLE 0x1000
 #define MAP_LOCKED 0x2000
 #define MAP_NORESERVE 0x4000
+#define MAP_POPULATE 0x8000
+#define MAP_NONBLOCK 0x10000
 #define MAP_STACK 0x20000
 
 /* The lowest address an ordinary process may map (mmap_min_addr). */
@@ -167,6 +169,24 @@ int check_data_rlimit(kulong rlim, kulong brk, kulong start, kulong end_data,
  * rwsem of the anon_vma held for write ---- */
 void anon_vma_interval_tree_pre_update_vma(struct vm_area_struct *vma);
 void anon_vma_interval_tree_post_update_vma(struct vm_area_struct *vma);
+
+/* ---- mlock.cc ---- */
+/* The page is locked; its Mlocked mark. */
+void mlock_vma_page(struct page *page);
+void munlock_vma_page(struct page *page);
+/* The page has lost its last pte. */
+void clear_page_mlock(struct page *page);
+/* A new anonymous page of the vma, mapped by nobody else. */
+void lru_cache_add_active_or_unevictable(struct page *page,
+					 struct vm_area_struct *vma);
+/* [start, end) of a locked vma: clears VM_LOCKED of the vma and the marks.
+ * sem held for write, or nobody else is left. */
+void munlock_vma_pages_range(struct vm_area_struct *vma, kulong start,
+			     kulong end);
+static inline void munlock_vma_pages_all(struct vm_area_struct *vma)
+{
+	munlock_vma_pages_range(vma, vma->vm_start, vma->vm_end);
+}
 
 /* ---- munmap.cc ---- */
 /* sem held for write; vma is in no list any more, its neighbours are prev and

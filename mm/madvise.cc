@@ -5,13 +5,18 @@
  * madvise_behavior_valid, sys_madvise (here do_madvise).
  *
  * Left out: KSM, huge pages and memory failure, whose advice is EINVAL as in a
- * kernel built without them; userfaultfd.  WILLNEED reads nothing ahead: the
- * model's reads take no time.  FREE leaves the pages where they are, which
- * 4.13 also does until memory runs short, and nothing reclaims here.
+ * kernel built without them; userfaultfd.
+ *
+ * WILLNEED reads min(ra_pages, io_pages) pages ahead, both of which are 0 for
+ * a file system without a backing device: nothing, as in 4.13.  FREE takes the
+ * young and dirty bits of the ptes and the swap-backed mark of the pages, so
+ * that who runs short of memory may drop them; a write takes a page back.
  *
  * Locks: mmap_sem, for reading when no vm_flags change, else for writing.
+ * REMOVE drops it while the file system works, and the next vma is found anew.
  */
 #include "mm/internal.h"
+#include "mm/pgtable.h"
 
 enum {
 	MADV_NORMAL = 0,
@@ -27,6 +32,8 @@ enum {
 	MADV_DODUMP = 17
 };
 #define EOPNOTSUPP 95
+#define FALLOC_FL_KEEP_SIZE 1
+#define FALLOC_FL_PUNCH_HOLE 2
 
 static bool madvise_need_mmap_write(int behavior)
 {
@@ -149,27 +156,144 @@ static int madvise_behavior(struct vm_area_struct *vma,
 	return 0;
 }
 
+/* A page that others map too, or that is locked just now, stays. */
+static bool madvise_free_page(struct page *page)
+{
+	if (PageDirty(page)) {
+		if (!trylock_page(page))
+			return false;
+		if (page_mapcount(page) != 1) {
+			unlock_page(page);
+			return false;
+		}
+		ClearPageDirty(page);
+		unlock_page(page);
+	}
+	return true;
+}
+
+static void mark_page_lazyfree(struct page *page)
+{
+	if (PageAnon(page) && PageSwapBacked(page)) {
+		ClearPageReferenced(page);
+		ClearPageSwapBacked(page);
+	}
+}
+
+static void madvise_free_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
+				   kulong addr, kulong end)
+{
+	struct mm_struct *mm = vma->vm_mm;
+	spinlock_t *ptl;
+	pte_t *start_pte = pte_offset_map_lock(mm, pmd, addr, &ptl);
+	pte_t *pte = start_pte;
+
+	do {
+		pte_t ptent = fl_read_pte(pte);
+		struct page *page;
+
+		if (!pte_present(ptent))
+			continue;
+		page = vm_normal_page(vma, addr, ptent);
+		if (!page || !madvise_free_page(page))
+			continue;
+		if (pte_young(ptent) || pte_dirty(ptent)) {
+			/* Taken out whole: a CPU may set them just now. */
+			ptent = ptep_get_and_clear(pte);
+			ptent = pte_mkclean(pte_mkold(ptent));
+			set_pte_at(mm, addr, pte, ptent);
+		}
+		mark_page_lazyfree(page);
+	} while (pte++, addr += PAGE_SIZE, addr != end);
+	pte_unmap_unlock(start_pte, ptl);
+	cond_resched();
+}
+
+static void madvise_free_page_range(struct vm_area_struct *vma, kulong addr,
+				    kulong end)
+{
+	kulong next;
+
+	for (; addr != end; addr = next) {
+		pgd_t *pgd = pgd_offset(vma->vm_mm, addr);
+		pud_t *pud;
+		pmd_t *pmd;
+
+		next = pgd_addr_end(addr, end);
+		if (pgd_none(pgd))
+			continue;
+		pud = pud_offset(pgd, addr);
+		next = pud_addr_end(addr, end);
+		if (pud_none(pud))
+			continue;
+		pmd = pmd_offset(pud, addr);
+		next = pmd_addr_end(addr, end);
+		if (pmd_none(pmd))
+			continue;
+		madvise_free_pte_range(vma, pmd, addr, next);
+	}
+}
+
+static int madvise_free_single_vma(struct vm_area_struct *vma, kulong start,
+				   kulong end)
+{
+	if (!vma_is_anonymous(vma))
+		return -EINVAL;
+	madvise_free_page_range(vma, start, end);
+	/* A write from now on must set the dirty bit again. */
+	flush_tlb_mm(vma->vm_mm);
+	return 0;
+}
+
 static int madvise_dontneed_free(struct vm_area_struct *vma, kulong start,
 				 kulong end, int behavior)
 {
 	if (vma->vm_flags & (VM_LOCKED | VM_HUGETLB | VM_PFNMAP))
 		return -EINVAL;
 	if (behavior == MADV_FREE)
-		return vma_is_anonymous(vma) ? 0 : -EINVAL;
+		return madvise_free_single_vma(vma, start, end);
 	zap_page_range(vma, start, end - start);
 	return 0;
 }
 
-/* A hole in a file: no file system here can punch one. */
-static int madvise_remove(const struct vm_area_struct *vma)
+static int vfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
 {
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	if (!file->f_op->fallocate)
+		return -EOPNOTSUPP;
+	return file->f_op->fallocate(file, mode, offset, len);
+}
+
+/* A hole in a file.  *prev NULL: mmap_sem may have been dropped. */
+static int madvise_remove(struct vm_area_struct *vma,
+			  struct vm_area_struct **prev, kulong start,
+			  kulong end)
+{
+	struct mm_struct *mm = current->mm;
+	struct file *file;
+	loff_t offset;
+	int error;
+
+	*prev = NULL;
 	if (vma->vm_flags & VM_LOCKED)
 		return -EINVAL;
-	if (!vma->vm_file)
+	file = vma->vm_file;
+	if (!file)
 		return -EINVAL;
 	if ((vma->vm_flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
 		return -EACCES;
-	return -EOPNOTSUPP;
+	offset = (loff_t)(start - vma->vm_start) +
+		 ((loff_t)vma->vm_pgoff << PAGE_SHIFT);
+
+	/* The file system may want i_mutex, which comes before mmap_sem. */
+	get_file(file);
+	up_read(&mm->mmap_sem);
+	error = vfs_fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			      offset, (loff_t)(end - start));
+	fput(file);
+	down_read(&mm->mmap_sem);
+	return error;
 }
 
 static int madvise_vma(struct vm_area_struct *vma, struct vm_area_struct **prev,
@@ -177,7 +301,7 @@ static int madvise_vma(struct vm_area_struct *vma, struct vm_area_struct **prev,
 {
 	switch (behavior) {
 	case MADV_REMOVE:
-		return madvise_remove(vma);
+		return madvise_remove(vma, prev, start, end);
 	case MADV_WILLNEED:
 		*prev = vma;
 		return 0;
@@ -217,10 +341,12 @@ static int madvise_range(struct mm_struct *mm, kulong start, kulong end,
 		error = madvise_vma(vma, &prev, start, part_end, behavior);
 		if (error)
 			return error;
-		start = fl_max(part_end, prev->vm_end);
+		start = part_end;
+		if (prev && start < prev->vm_end)
+			start = prev->vm_end;
 		if (start >= end)
 			return unmapped_error;
-		vma = prev->vm_next;
+		vma = prev ? prev->vm_next : find_vma(mm, start);
 	}
 }
 

@@ -26,8 +26,7 @@
  *
  * Left out: huge pages, swap (of do_swap_page the branch for migration entries
  * is there), KSM, NUMA hinting, userfaultfd, memory cgroups, DAX (DONE_COW
- * passes through), mlock of single pages, pfn_mkwrite, dirty throttling and
- * file times.
+ * passes through), pfn_mkwrite, dirty throttling and file times.
  */
 #include "mm/fault.h"
 #include "mm/internal.h"
@@ -103,7 +102,7 @@ static int do_anonymous_page(struct vm_fault *vmf)
 	if (page) {
 		add_mm_counter(mm, MM_ANONPAGES, 1);
 		page_add_new_anon_rmap(page, vma, vmf->address);
-		lru_cache_add(page);
+		lru_cache_add_active_or_unevictable(page, vma);
 	}
 	set_pte_at(mm, vmf->address, vmf->pte, entry);
 	pte_unmap_unlock(vmf->pte, vmf->ptl);
@@ -179,7 +178,7 @@ int alloc_set_pte(struct vm_fault *vmf, struct page *page)
 	if (write && !(vma->vm_flags & VM_SHARED)) {
 		add_mm_counter(vma->vm_mm, MM_ANONPAGES, 1);
 		page_add_new_anon_rmap(page, vma, vmf->address);
-		lru_cache_add(page);
+		lru_cache_add_active_or_unevictable(page, vma);
 	} else {
 		add_mm_counter(vma->vm_mm, MM_FILEPAGES, 1);
 		page_add_file_rmap(page);
@@ -480,7 +479,7 @@ static int wp_page_copy(struct vm_fault *vmf)
 		ptep_get_and_clear(vmf->pte);
 		flush_tlb_mm(mm);
 		page_add_new_anon_rmap(new_page, vma, vmf->address);
-		lru_cache_add(new_page);
+		lru_cache_add_active_or_unevictable(new_page, vma);
 		set_pte_at(mm, vmf->address, vmf->pte, entry);
 		/* Only now: until the pte is switched the old page counts as
 		 * mapped, or its other owner would write to it. */
@@ -497,7 +496,7 @@ static int wp_page_copy(struct vm_fault *vmf)
 		if (page_copied && (vma->vm_flags & VM_LOCKED)) {
 			lock_page(old_page);
 			if (PageMlocked(old_page))
-				ClearPageMlocked(old_page);
+				munlock_vma_page(old_page);
 			unlock_page(old_page);
 		}
 		put_page(old_page);

@@ -25,9 +25,10 @@ find_vma_intersection(struct mm_struct *mm, kulong start, kulong end)
 
 	return vma && end <= vma->vm_start ? NULL : vma;
 }
-/* Address, or -errno as a kulong; sem held for write. */
+/* Address, or -errno as a kulong; sem held for write.  *populate: bytes to
+ * mm_populate from there once sem is dropped. */
 kulong do_mmap(struct file *file, kulong addr, kulong len, kulong prot,
-	       kulong flags, kulong pgoff);
+	       kulong flags, kulong pgoff, kulong *populate);
 kulong mmap_region(struct file *file, kulong addr, kulong len,
 		   kulong vm_flags, kulong pgoff);
 int do_munmap(struct mm_struct *mm, kulong start, size_t len);

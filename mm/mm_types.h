@@ -41,6 +41,7 @@ struct vm_fault;
 #define VM_RAND_READ 0x10000
 #define VM_DONTCOPY 0x20000
 #define VM_DONTEXPAND 0x40000
+#define VM_LOCKONFAULT 0x80000
 #define VM_ACCOUNT 0x100000
 #define VM_NORESERVE 0x200000
 #define VM_HUGETLB 0x400000
@@ -48,6 +49,8 @@ struct vm_fault;
 #define VM_DONTDUMP 0x4000000
 #define VM_SOFTDIRTY 0x8000000
 #define VM_MIXEDMAP 0x10000000
+/* What munlock takes away. */
+#define VM_LOCKED_CLEAR_MASK (~(kulong)(VM_LOCKED | VM_LOCKONFAULT))
 #define VM_SPECIAL (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
 
 /* What a fault handler returns. */
@@ -87,6 +90,10 @@ struct vm_operations_struct {
 	void (*map_pages)(struct vm_fault *vmf, pgoff_t start_pgoff,
 			  pgoff_t end_pgoff);
 	int (*page_mkwrite)(struct vm_fault *vmf);
+	/* For access_process_vm where there are no pages: bytes done, or a
+	 * negative number.  sem held for read. */
+	int (*access)(struct vm_area_struct *vma, kulong addr, void *buf,
+		      int len, int write);
 };
 
 struct anon_vma {

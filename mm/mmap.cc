@@ -9,14 +9,14 @@
  * writable mapping when the file's ->mmap fails.
  *
  * Left out: VM_DENYWRITE; huge pages; protection keys; personality; noexec
- * mounts; append-only files; mandatory locks; uprobes and perf.  MAP_LOCKED
- * counts in locked_vm but populates nothing.  Shared anonymous memory (it
- * needs shmem), MAP_POPULATE and the huge page flags are refused with -ENOSYS
- * rather than done wrong.
+ * mounts; append-only files; mandatory locks; uprobes and perf.  Shared
+ * anonymous memory (it needs shmem) and the huge page flags are refused with
+ * -ENOSYS rather than done wrong.
  *
  * Locks: mmap_sem, for reading to find, for writing to change.  i_mmap_rwsem
  * of the file is taken inside it, by vma_link and unlink_file_vma.
  */
+#include "mm/gup.h"
 #include "mm/internal.h"
 
 /* ---- protection ---- */
@@ -310,8 +310,7 @@ struct vm_area_struct *copy_vma(struct vm_area_struct **vmap, kulong addr,
 
 /* ---- mmap ---- */
 
-static const struct vm_operations_struct dummy_vm_ops = {NULL, NULL, NULL,
-							 NULL, NULL, NULL};
+static const struct vm_operations_struct dummy_vm_ops = {};
 
 /*
  * The file's half of a new vma.  ->mmap may set vm_ops, vm_flags, vm_pgoff
@@ -423,7 +422,7 @@ out:
 	vm_stat_account(mm, vm_flags, (klong)npages);
 	if (vm_flags & VM_LOCKED) {
 		if (vm_flags & VM_SPECIAL)
-			vma->vm_flags &= ~(kulong)VM_LOCKED;
+			vma->vm_flags &= VM_LOCKED_CLEAR_MASK;
 		else
 			mm->locked_vm += npages;
 	}
@@ -472,16 +471,17 @@ static int do_mmap_file(struct file *file, kulong prot, kulong flags,
 }
 
 kulong do_mmap(struct file *file, kulong addr, kulong len, kulong prot,
-	       kulong flags, kulong pgoff)
+	       kulong flags, kulong pgoff, kulong *populate)
 {
 	const kulong known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS |
 			     MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED |
 			     MAP_NORESERVE | MAP_STACK | MAP_GROWSDOWN |
-			     MAP_32BIT;
+			     MAP_32BIT | MAP_POPULATE | MAP_NONBLOCK;
 	struct mm_struct *mm = current->mm;
 	kulong vm_flags;
 	int error;
 
+	*populate = 0;
 	if (!len)
 		return (kulong)-EINVAL;
 	if (flags & ~known)
@@ -533,19 +533,26 @@ kulong do_mmap(struct file *file, kulong addr, kulong len, kulong prot,
 	    mm->machine->sysctl_overcommit_memory != OVERCOMMIT_NEVER)
 		vm_flags |= VM_NORESERVE;
 
-	return mmap_region(file, addr, len, vm_flags, pgoff);
+	addr = mmap_region(file, addr, len, vm_flags, pgoff);
+	if (!IS_ERR_VALUE(addr) &&
+	    ((vm_flags & VM_LOCKED) ||
+	     (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE))
+		*populate = len;
+	return addr;
 }
 
 s64 vm_mmap_pgoff(struct file *file, kulong addr, kulong len, kulong prot,
 		  kulong flags, kulong pgoff)
 {
 	struct mm_struct *mm = current->mm;
-	kulong ret;
+	kulong ret, populate;
 
 	if (down_write_killable(&mm->mmap_sem))
 		return -EINTR;
-	ret = do_mmap(file, addr, len, prot, flags, pgoff);
+	ret = do_mmap(file, addr, len, prot, flags, pgoff, &populate);
 	up_write(&mm->mmap_sem);
+	if (populate)
+		mm_populate(ret, populate);
 	/* An ARM address may have its top bit set: no error unless one. */
 	return IS_ERR_VALUE(ret) ? (s64)(klong)ret : (s64)ret;
 }

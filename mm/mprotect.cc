@@ -4,12 +4,13 @@
  * mprotect_fixup, do_mprotect_pkey (here do_mprotect).
  *
  * Left out: protection keys, NUMA balancing, huge pages, swap entries proper,
- * READ_IMPLIES_EXEC, populating a locked range that becomes writable.  Dirty
+ * READ_IMPLIES_EXEC.  Dirty
  * pages of a shared mapping are not made writable ahead of the fault, for no
  * file system accounts dirty pages.
  *
  * Locks: mmap_sem for writing; a page table's lock around its entries.
  */
+#include "mm/gup.h"
 #include "mm/internal.h"
 #include "mm/pgtable.h"
 #include "mm/swapops.h"
@@ -166,6 +167,11 @@ int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev,
 	vma->vm_flags = newflags;
 	vma_set_page_prot(vma);
 	change_protection(vma, start, end, vma->vm_page_prot);
+
+	/* A locked private mapping is to take no major fault: copy now. */
+	if ((oldflags & (VM_WRITE | VM_SHARED | VM_LOCKED)) == VM_LOCKED &&
+	    (newflags & VM_WRITE))
+		(void)populate_vma_page_range(vma, start, end, NULL);
 
 	vm_stat_account(mm, oldflags, -nrpages);
 	vm_stat_account(mm, newflags, nrpages);

@@ -4,9 +4,7 @@
  * do_munmap, detach_vmas_to_be_unmapped, unmap_region, remove_vma,
  * remove_vma_list, vm_munmap, exit_mmap.
  *
- * Left out: userfaultfd, memory policies, huge pages, the high water
- * marks.  munlock only clears VM_LOCKED and its count, as no page is
- * marked as locked.
+ * Left out: userfaultfd, memory policies, huge pages, the high water marks.
  *
  * Locks: mmap_sem for writing, except exit_mmap, which is alone and takes
  * none.  Underneath: i_mmap_rwsem and the rwsem of the anon_vma's root.
@@ -152,7 +150,7 @@ static void munlock_range(struct mm_struct *mm, struct vm_area_struct *vma,
 		if (!(vma->vm_flags & VM_LOCKED))
 			continue;
 		mm->locked_vm -= vma_pages(vma);
-		vma->vm_flags &= ~(kulong)VM_LOCKED;
+		munlock_vma_pages_all(vma);
 	}
 }
 

@@ -366,7 +366,9 @@ void page_add_file_rmap(struct page *page)
 
 void page_remove_rmap(struct page *page)
 {
-	(void)atomic_add_negative(-1, &page->_mapcount);
+	if (atomic_add_negative(-1, &page->_mapcount) &&
+	    unlikely(PageMlocked(page)))
+		clear_page_mlock(page);
 }
 
 } /* extern "C" */

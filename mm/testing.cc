@@ -100,6 +100,7 @@ TestMachine::TestMachine(const Options& options) {
   pgtable_cache_init(machine_);
   vfs_caches_init(machine_);
   overcommit_init(machine_);
+  boot_free_ = machine_->nr_free;
   mm_ = mm_alloc(machine_);
   machine_leave(before);
   if (mm_ == nullptr) std::abort();
@@ -142,7 +143,10 @@ void TestMachine::Report(uint32_t kind, const char* file, int line,
 uint32_t TestMachine::Choose(uint32_t n, uint32_t why) {
   if (n == 1 || why != FL_CHOOSE_ALLOC_FAIL) return 0;
   const int number = active_->allocations_++;
-  return number >= active_->fail_from_ && number < active_->fail_end_ ? 1 : 0;
+  const bool fail =
+      number >= active_->fail_from_ && number < active_->fail_end_;
+  active_->failed_ += fail;
+  return fail;
 }
 
 TestFile::TestFile(TestMachine* machine, Mmap mmap, uint32_t mode) {
@@ -166,6 +170,81 @@ TestFile::TestFile(TestMachine* machine, Mmap mmap, uint32_t mode) {
   file_.f_mapping = &inode_.i_data;
   file_.f_mode = mode;
   atomic_long_set(&file_.f_count, 1);
+}
+
+TestDataFile::TestDataFile(TestMachine* machine, uint64_t bytes, Mmap mmap,
+                           uint32_t mode)
+    : machine_(machine) {
+  sb_.s_machine = machine->machine();
+  inode_.i_mode = S_IFREG | 0644;
+  inode_.i_ino = 8;
+  inode_.i_size = static_cast<int64_t>(bytes);
+  inode_.i_sb = &sb_;
+  inode_.i_mapping = &inode_.i_data;
+  inode_.i_private = this;
+  address_space_init_once(&inode_.i_data);
+  inode_.i_data.host = &inode_;
+  aops_.readpage = Readpage;
+  inode_.i_data.a_ops = &aops_;
+  std::strcpy(dentry_.d_iname, "data");
+  dentry_.d_name.name = dentry_.d_iname;
+  dentry_.d_name.len = 4;
+  dentry_.d_inode = &inode_;
+  ops_.mmap = mmap != nullptr ? mmap : generic_file_mmap;
+  ops_.read = generic_file_read;
+  ops_.read_iter = generic_file_read_iter;
+  ops_.fsync = Fsync;
+  ops_.fallocate = Fallocate;
+  file_.f_inode = &inode_;
+  file_.f_dentry = &dentry_;
+  file_.f_op = &ops_;
+  file_.f_mapping = &inode_.i_data;
+  file_.f_mode = mode;
+  atomic_long_set(&file_.f_count, 1);
+}
+
+TestDataFile::~TestDataFile() {
+  machine_->PutMm();
+  truncate_inode_pages_final(&inode_.i_data);
+}
+
+struct page* TestDataFile::CachedPage(uint64_t index) {
+  struct page* page =
+      find_get_page(&inode_.i_data, static_cast<pgoff_t>(index));
+  if (page != nullptr) put_page(page);
+  return page;
+}
+
+int TestDataFile::Readpage(struct file*, struct page* page) {
+  const struct inode* inode = page->mapping->host;
+  char* bytes = static_cast<char*>(page_address(page));
+  for (uint64_t i = 0; i < PAGE_SIZE; ++i) {
+    const uint64_t offset =
+        (static_cast<uint64_t>(page->index) << PAGE_SHIFT) + i;
+    bytes[i] = offset < static_cast<uint64_t>(inode->i_size)
+                   ? static_cast<char>(Byte(offset))
+                   : 0;
+  }
+  SetPageUptodate(page);
+  unlock_page(page);
+  return 0;
+}
+
+int TestDataFile::Fsync(struct file* file, int64_t start, int64_t end, int) {
+  auto* self = static_cast<TestDataFile*>(file->f_inode->i_private);
+  ++self->fsyncs;
+  self->last_start = start;
+  self->last_end = end;
+  return self->answer;
+}
+
+int TestDataFile::Fallocate(struct file* file, int, int64_t offset,
+                            int64_t bytes) {
+  auto* self = static_cast<TestDataFile*>(file->f_inode->i_private);
+  ++self->fallocates;
+  self->last_start = offset;
+  self->last_end = offset + bytes;
+  return self->answer;
 }
 
 kulong LetterProt(char letter) {

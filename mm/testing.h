@@ -85,6 +85,7 @@ class TestMachine {
     allocations_ = 0;
     fail_from_ = after;
     fail_end_ = after + count;
+    failed_ = 0;
   }
   // Allocations since then.
   int allocations() const { return allocations_; }
@@ -93,6 +94,11 @@ class TestMachine {
   int64_t Committed() {
     return percpu_counter_read(&machine_->vm_committed_as);
   }
+
+  // Has one of those failed since?
+  bool AllocationFailed() const { return failed_ > 0; }
+  // Free frames before the process was made.
+  uint64_t boot_free() const { return boot_free_; }
 
   // Reports since the last call.
   std::vector<TestReport> TakeReports();
@@ -112,6 +118,8 @@ class TestMachine {
   int allocations_ = 0;
   int fail_from_ = 0;
   int fail_end_ = 0;
+  int failed_ = 0;
+  uint64_t boot_free_ = 0;
   std::vector<TestReport> reports_;
 };
 
@@ -139,6 +147,48 @@ class TestFile {
   struct super_block sb_ = {};
   struct inode inode_ = {};
   struct dentry dentry_ = {};
+  struct file_operations ops_ = {};
+  struct file file_ = {};
+};
+
+// A file of `bytes` bytes, each as Byte() says, that are read into the page
+// cache when somebody wants them.  Maps as generic_file_mmap does, or as
+// `mmap` says.  Its end ends the machine's process too, mappings and all.
+class TestDataFile {
+ public:
+  using Mmap = TestFile::Mmap;
+
+  TestDataFile(TestMachine* machine, uint64_t bytes, Mmap mmap = nullptr,
+               uint32_t mode = FMODE_READ);
+  TestDataFile(const TestDataFile&) = delete;
+  TestDataFile& operator=(const TestDataFile&) = delete;
+  ~TestDataFile();
+
+  static uint8_t Byte(uint64_t offset) {
+    return static_cast<uint8_t>(offset * 7 + (offset >> PAGE_SHIFT) * 13 + 1);
+  }
+
+  struct file* get() { return &file_; }
+  struct inode* inode() { return &inode_; }
+  // The page of the cache, or NULL; without a reference.
+  struct page* CachedPage(uint64_t index);
+  // Calls of fsync and fallocate so far, and what the next ones answer.
+  int fsyncs = 0;
+  int fallocates = 0;
+  int answer = 0;
+  int64_t last_start = 0, last_end = 0;  // bytes, of the last such call
+
+ private:
+  static int Readpage(struct file* file, struct page* page);
+  static int Fsync(struct file* file, int64_t start, int64_t end, int datasync);
+  static int Fallocate(struct file* file, int mode, int64_t offset,
+                       int64_t bytes);
+
+  TestMachine* machine_;
+  struct super_block sb_ = {};
+  struct inode inode_ = {};
+  struct dentry dentry_ = {};
+  struct address_space_operations aops_ = {};
   struct file_operations ops_ = {};
   struct file file_ = {};
 };

@@ -4,6 +4,7 @@
  * permissions, set accessed and dirty, move the bytes.
  *
  *   mmu_access                 one try of one instruction
+ *   mmu_copy                   one try of a string instruction in a page
  *   copy_user_page_inatomic    __copy_from_user_inatomic of a whole page
  *   user_access                instruction, fault, again; or a signal
  *
@@ -36,7 +37,7 @@ extern "C" {
  */
 static pte_t *walk_tables(struct mm_struct *mm, kulong addr)
 {
-	pgd_t pgd = { FL_ENTRY_READ(pgd_offset(mm, addr)->pgd) };
+	pgd_t pgd = {FL_ENTRY_READ(pgd_offset(mm, addr)->pgd)};
 	pud_t pud;
 	pmd_t pmd;
 
@@ -149,18 +150,6 @@ static bool in_rom(const struct machine *machine, const char *bytes)
 	       bytes < machine->rom + machine->rom_bytes;
 }
 
-static void user_walk_begin(struct task_struct *task)
-{
-	/* Ordered before the first look at the tables: flush_tlb_mm writes
-	 * entries and then looks here. */
-	__atomic_store_n(&task->user_walk, 1, __ATOMIC_SEQ_CST);
-}
-
-static void user_walk_end(struct task_struct *task)
-{
-	smp_store_release(&task->user_walk, 0);
-}
-
 int mmu_access(u32 kind, kulong addr, u32 size, u64 *value, u32 *error_code)
 {
 	struct task_struct *task = current;
@@ -177,6 +166,46 @@ int mmu_access(u32 kind, kulong addr, u32 size, u64 *value, u32 *error_code)
 		} else {
 			fl_event(FL_EV_USER_READ, bytes, size, 0, NULL);
 			*value = load_bytes(bytes, size);
+		}
+	}
+	user_walk_end(task);
+	return ret;
+}
+
+/* Word by word where both sides allow it; either may be written meanwhile. */
+static FL_UNINSTRUMENTED void copy_bytes(char *to, const char *from, u32 size)
+{
+	if (((uintptr_t)to | (uintptr_t)from) % 8 == 0) {
+		for (; size >= 8; size -= 8, to += 8, from += 8)
+			__atomic_store_n(
+			    (u64 *)(void *)to,
+			    __atomic_load_n((const u64 *)(const void *)from,
+					    __ATOMIC_RELAXED),
+			    __ATOMIC_RELAXED);
+	}
+	for (; size; size--, to++, from++)
+		__atomic_store_n(to, __atomic_load_n(from, __ATOMIC_RELAXED),
+				 __ATOMIC_RELAXED);
+}
+
+int mmu_copy(u32 kind, kulong addr, void *buf, u32 size, u32 *error_code)
+{
+	struct task_struct *task = current;
+	char *bytes;
+	int ret;
+
+	user_walk_begin(task);
+	ret = translate(task->mm, addr, kind, &bytes, error_code);
+	if (!ret) {
+		if (kind == FL_STORE) {
+			fl_event(FL_EV_RANGE_READ, buf, size, 0, NULL);
+			fl_event(FL_EV_USER_WRITE, bytes, size, 0, NULL);
+			if (likely(!in_rom(task->machine, bytes)))
+				copy_bytes(bytes, (const char *)buf, size);
+		} else {
+			fl_event(FL_EV_USER_READ, bytes, size, 0, NULL);
+			fl_event(FL_EV_RANGE_WRITE, buf, size, 0, NULL);
+			copy_bytes((char *)buf, bytes, size);
 		}
 	}
 	user_walk_end(task);

@@ -12,4 +12,5 @@ const struct file_operations cramfs_paged_fops = {
     .get_unmapped_area = NULL,
     .mmap_capabilities = NULL,
     .splice_read = generic_file_splice_read,
+    .read_iter = generic_file_read_iter,
 };

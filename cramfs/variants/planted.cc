@@ -189,6 +189,7 @@ static void race_close(struct vm_area_struct *area)
 	    .get_unmapped_area = NULL,                                         \
 	    .mmap_capabilities = NULL,                                         \
 	    .splice_read = generic_file_splice_read,                           \
+	    .read_iter = generic_file_read_iter,                               \
 	}
 
 PLANTED(use_after_free, NULL);

@@ -321,4 +321,5 @@ const struct file_operations cramfs_v3_fops = {
     .mmap_capabilities = NULL,
 #endif
     .splice_read = generic_file_splice_read,
+    .read_iter = generic_file_read_iter,
 };

@@ -92,6 +92,14 @@ FL_PAGE_FLAG(LRU, PG_lru)
 FL_PAGE_FLAG(Reserved, PG_reserved)
 FL_PAGE_FLAG(SwapBacked, PG_swapbacked)
 FL_PAGE_FLAG(Mlocked, PG_mlocked)
+static inline bool TestSetPageMlocked(struct page *page)
+{
+	return test_and_set_bit(PG_mlocked, &page->flags);
+}
+static inline bool TestClearPageMlocked(struct page *page)
+{
+	return test_and_clear_bit(PG_mlocked, &page->flags);
+}
 
 static inline int page_ref_count(struct page *page)
 {

@@ -69,7 +69,8 @@ void push_free_page(struct machine *machine, struct page *page)
 void free_pages_check(struct page *page)
 {
 	const kulong forbidden = (kulong)1 << PG_locked | (kulong)1 << PG_lru |
-				 (kulong)1 << PG_reserved;
+				 (kulong)1 << PG_reserved |
+				 (kulong)1 << PG_mlocked;
 	const char *bad = NULL;
 
 	if (page_mapcount(page) != 0)

@@ -66,7 +66,23 @@ struct task_struct {
 	 * the interrupt that it stands for waits for the end of an instruction.
 	 */
 	u32 user_walk;
+	/* Own: page faults taken by the kernel go to the exception table at
+	 * once while this is not 0 (pagefault_disable). */
+	u32 pagefault_disabled;
+	/* Own: the last fault in kernel mode was not served; the instruction's
+	 * fixup runs (the exception table). */
+	u32 fixup_exception;
+	spinlock_t alloc_lock; /* task_lock: task->mm, for others than its owner */
 };
+
+static inline void task_lock(struct task_struct *task)
+{
+	spin_lock(&task->alloc_lock);
+}
+static inline void task_unlock(struct task_struct *task)
+{
+	spin_unlock(&task->alloc_lock);
+}
 
 extern __thread struct task_struct *fl_current
 	__attribute__((visibility("hidden"), tls_model("initial-exec")));

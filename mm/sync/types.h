@@ -86,6 +86,7 @@ typedef u64 phys_addr_t; /* bytes */
 /* errno values, as in the kernel's uapi headers. */
 #define EPERM 1
 #define ENOENT 2
+#define ESRCH 3
 #define EINTR 4
 #define EIO 5
 #define ENXIO 6
@@ -105,6 +106,9 @@ typedef u64 phys_addr_t; /* bytes */
 #define ENOSYS 38
 #define ELOOP 40
 #define EOVERFLOW 75
+#define EHWPOISON 133
+/* Never seen by a program: a signal is due first. */
+#define ERESTARTSYS 512
 
 #define MAX_ERRNO 4095
 static inline void *ERR_PTR(klong error)

@@ -21,6 +21,8 @@ _COMMON = [
     "-fPIC",
     "-U_FORTIFY_SOURCE",
     "-fno-stack-protector",
+    # A method that an operations table does not name is NULL, as in C.
+    "-Wno-missing-field-initializers",
     "-Werror",
     # A method that a table of operations does not name is NULL.
     "-Wno-missing-field-initializers",
