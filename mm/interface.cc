@@ -389,7 +389,6 @@ static struct task_struct *task_create(struct machine *machine,
 		task->mm = mm;
 		task->cpu = cpu;
 		task->host = host;
-		spin_lock_init_named(&task->alloc_lock, "task->alloc_lock");
 		for (i = 0; i < TASK_COMM_LEN - 1 && comm[i]; i++)
 			task->comm[i] = comm[i];
 		spin_lock(&machine->tasks_lock);
@@ -405,24 +404,11 @@ static struct machine *task_machine(struct task_struct *task)
 	return task->machine;
 }
 
-/*
- * The task lets go of its mm under the lock for reading, as exit_mm does
- * where a core dump might be waiting for it; the last one tears it down.
- */
 static void task_exit(void)
 {
-	struct task_struct *task = current;
-	struct mm_struct *mm = task->mm;
-
-	if (!mm)
-		return;
-	down_read(&mm->mmap_sem);
-	task_lock(task);
-	WRITE_ONCE(task->mm, (struct mm_struct *)NULL);
-	up_read(&mm->mmap_sem);
-	task_unlock(task);
-	vmacache_flush(task);
-	mmput(mm);
+	exit_mm();
+	/* A driver's file is closed when the mm is gone already. */
+	task_unpin_all();
 }
 
 static void task_free(struct task_struct *task)
@@ -715,6 +701,8 @@ const struct fl_kernel faultline_kernel = {
     ptrace_access,
     gup_pin,
     gup_unpin,
+    task_pin,
+    task_unpin_all,
     vfio_pin,
     vfio_unpin,
     gup_pin_access,

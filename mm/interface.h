@@ -418,6 +418,12 @@ struct fl_kernel {
 	int64_t (*gup_pin)(uint64_t addr, uint32_t nr_pages, uint32_t write,
 			   uint64_t *pfns);
 	void (*gup_unpin)(uint64_t pfn, uint32_t dirty);
+	/*
+	 * The same for one page, whose reference the task itself keeps until
+	 * task_unpin_all or its end.  -EBUSY: it holds as many as it can.
+	 */
+	int64_t (*task_pin)(uint64_t addr, uint32_t write);
+	void (*task_unpin_all)(void);
 	/* As vfio does, which takes the frame of a PFNMAP vma as it is. */
 	int64_t (*vfio_pin)(uint64_t addr, uint32_t write, uint64_t *pfn);
 	void (*vfio_unpin)(uint64_t pfn, uint32_t dirty);

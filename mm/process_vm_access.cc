@@ -33,14 +33,7 @@ extern "C" {
 
 struct mm_struct *get_task_mm(struct task_struct *task)
 {
-	struct mm_struct *mm;
-
-	task_lock(task);
-	mm = READ_ONCE(task->mm);
-	if (mm)
-		atomic_inc(&mm->mm_users);
-	task_unlock(task);
-	return mm;
+	return task_grab_mm(task, offsetof(struct mm_struct, mm_users));
 }
 
 static void set_page_dirty_lock(struct page *page)

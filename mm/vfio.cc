@@ -6,6 +6,8 @@
  *   is_invalid_reserved_pfn    likewise
  *   gup_pin, gup_unpin         any driver: get_user_pages_fast, then, some
  *                              time later, set_page_dirty_lock and put_page
+ *   task_pin, task_unpin_all   the same with the pages noted in the task, as
+ *                              an open file of the driver would
  *   gup_pin_access             the device's own access to a pinned frame
  *
  * vfio takes the page first.  Where there is none to take it believes a
@@ -114,6 +116,31 @@ void gup_unpin(u64 pfn, u32 dirty)
 		unlock_page(page);
 	}
 	put_page(page);
+}
+
+s64 task_pin(u64 addr, u32 write)
+{
+	struct task_struct *task = current;
+	int got;
+
+	if (task->nr_pins == ARRAY_SIZE(task->pins))
+		return -EBUSY;
+	if (!access_ok(addr, 1))
+		return -EFAULT;
+	got = get_user_pages_fast((kulong)addr, 1, write != 0,
+				  &task->pins[task->nr_pins]);
+	if (got < 0)
+		return got;
+	task->nr_pins += (u32)got;
+	return got == 1 ? 0 : -EFAULT;
+}
+
+void task_unpin_all(void)
+{
+	struct task_struct *task = current;
+
+	while (task->nr_pins)
+		put_page(task->pins[--task->nr_pins]);
 }
 
 s64 gup_pin_access(u64 pfn, u32 write, u32 offset, void *buf, u32 bytes)

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int64_t kPage = 4096;
 constexpr int kSigKill = 9;
+constexpr int64_t kEio = 5;
 
 int IndexOf(const std::vector<std::string>& names, const std::string& name) {
   auto found = std::find(names.begin(), names.end(), name);
@@ -77,6 +78,7 @@ absl::Status CompileOps(const Program& program, const std::vector<Op>& ops,
     out.fixed = op.fixed;
     out.shared = op.shared;
     out.write = op.write;
+    out.onfault = op.onfault;
     out.offset = Bytes(op.offset);
     out.length = Bytes(op.length);
     out.prot = op.prot;
@@ -179,6 +181,7 @@ ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables,
   resolved.shared = op.shared;
   resolved.file = op.file;
   resolved.file_page = op.offset / kPage;
+  resolved.file_offset = op.offset;
   resolved.size = op.kind == OpKind::kFutex ? 4 : op.size;
   resolved.value = op.value;
   resolved.write = op.write;
@@ -186,6 +189,35 @@ ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables,
   resolved.may_move = op.may_move;
   resolved.to = op.fixed ? OpTarget(op, variables) : 0;
   return resolved;
+}
+
+// The kernel's own accesses to user memory.  A task that is being killed may
+// be turned away anywhere, which is no result.
+static void CopyOp(const CompiledOp& op, const OpContext& context,
+                   uint64_t address, OpResult* result) {
+  const fl_kernel& kernel = *context.kernel;
+  task_struct* const current = *kernel.current_slot();
+  uint64_t bytes = op.kind == OpKind::kPoke ? op.value : 0;
+  switch (op.kind) {
+    case OpKind::kReadInto:
+      result->value =
+          kernel.sys_pread64(context.files[op.file], address, op.size,
+                             static_cast<int64_t>(op.offset));
+      break;
+    case OpKind::kWriteFrom:
+      result->value = kernel.sys_write_pipe(address, op.size, &bytes);
+      break;
+    default: {
+      const int64_t moved = kernel.ptrace_access(
+          current, address, &bytes, op.size, op.kind == OpKind::kPoke);
+      result->value = moved == op.size ? moved : -kEio;
+      break;
+    }
+  }
+  result->loaded = bytes;
+  result->has_loaded =
+      op.kind == OpKind::kWriteFrom || op.kind == OpKind::kPeek;
+  result->abandoned = result->value < 0 && kernel.task_killed(current);
 }
 
 void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
@@ -258,6 +290,25 @@ void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
     case OpKind::kOomReap:
       result->value = kernel.oom_reap();
       break;
+    case OpKind::kMlock:
+      result->value = kernel.sys_mlock2(address, op.length,
+                                        op.onfault ? FL_MLOCK_ONFAULT : 0);
+      break;
+    case OpKind::kMunlock:
+      result->value = kernel.sys_munlock(address, op.length);
+      break;
+    case OpKind::kReadInto:
+    case OpKind::kWriteFrom:
+    case OpKind::kPeek:
+    case OpKind::kPoke:
+      CopyOp(op, context, address, result);
+      break;
+    case OpKind::kPin:
+      result->value = kernel.task_pin(address, op.write);
+      break;
+    case OpKind::kUnpin:
+      kernel.task_unpin_all();
+      break;
     case OpKind::kLoad:
     case OpKind::kStore:
     case OpKind::kExec:
@@ -312,6 +363,9 @@ std::string DescribeResult(const CompiledOp& op, const OpResult& result) {
     const int error = static_cast<int>(-result.value);
     const absl::string_view name = ErrnoName(error);
     return name.empty() ? absl::StrCat("-", error) : absl::StrCat("-", name);
+  }
+  if (op.kind == OpKind::kWriteFrom || op.kind == OpKind::kPeek) {
+    return absl::StrFormat("= 0x%x", result.loaded);
   }
   return absl::StrFormat("= 0x%x", result.value);
 }

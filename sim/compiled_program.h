@@ -24,7 +24,7 @@ struct CompiledOp {
   int file = -1;         // or -1: anonymous
   int base = -1;         // variable of the address, or -1: absolute
   uint64_t address = 0;  // bytes, added to the variable
-  bool fixed = false, shared = false, write = false;
+  bool fixed = false, shared = false, write = false, onfault = false;
   uint64_t offset = 0, length = 0;  // bytes
   bool may_move = false;            // mremap
   int to_base = -1;                 // mremap: as base

@@ -31,20 +31,34 @@ uint64_t NewIdentity() {
 
 bool IsStore(OpKind kind) {
   return kind == OpKind::kStore || kind == OpKind::kUmlStore ||
-         kind == OpKind::kSparcStore || kind == OpKind::kFutex;
+         kind == OpKind::kSparcStore || kind == OpKind::kFutex ||
+         kind == OpKind::kReadInto || kind == OpKind::kPoke;
 }
 
 bool IsLoad(OpKind kind) {
   return kind == OpKind::kLoad || kind == OpKind::kUmlLoad ||
-         kind == OpKind::kSparcLoad || kind == OpKind::kExec;
+         kind == OpKind::kSparcLoad || kind == OpKind::kExec ||
+         kind == OpKind::kWriteFrom || kind == OpKind::kPeek;
+}
+
+// Looks a frame up and does nothing to it.
+bool IsLookup(OpKind kind) {
+  return kind == OpKind::kKvm || kind == OpKind::kPin;
+}
+
+// Past the protection, and never sure to succeed.
+bool IsForced(OpKind kind) {
+  return kind == OpKind::kPeek || kind == OpKind::kPoke;
 }
 
 bool IsAccess(OpKind kind) {
-  return IsStore(kind) || IsLoad(kind) || kind == OpKind::kKvm;
+  return IsStore(kind) || IsLoad(kind) || IsLookup(kind);
 }
 
 bool ReturnsErrno(OpKind kind) {
-  return kind == OpKind::kFutex || kind == OpKind::kKvm;
+  return kind == OpKind::kFutex || IsLookup(kind) ||
+         kind == OpKind::kReadInto || kind == OpKind::kWriteFrom ||
+         IsForced(kind);
 }
 
 bool ChangesPages(const ResolvedOp& op) {
@@ -292,7 +306,7 @@ void Oracle::Close(Page& page) {
     OpKind kind = running_[static_cast<size_t>(slot)].op.kind;
     if (kind == OpKind::kMremap) moving |= 1u << slot;
     if (IsAccess(kind)) accesses |= 1u << slot;
-    if (!IsLoad(kind) && kind != OpKind::kKvm) changing |= 1u << slot;
+    if (!IsLoad(kind) && !IsLookup(kind)) changing |= 1u << slot;
   });
   for (size_t i = 0; changing != 0 && !page.overflow && i < page.configs.size();
        ++i) {
@@ -377,6 +391,19 @@ bool Oracle::Prune(Page& page, int slot,
 Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   ResolvedOp op = given;
   if (op.kind == OpKind::kFutex) op.size = 4;  // whatever the caller says
+  if (op.kind == OpKind::kReadInto) {
+    const uint64_t size = files_->Size(op.file);
+    // Nothing is stored of what lies beyond the end.
+    if (op.file_offset >= size) return -1;
+    if (op.size > size - op.file_offset) {
+      op.size = static_cast<uint32_t>(size - op.file_offset);
+    }
+    op.value = 0;
+    for (uint32_t i = 0; i < op.size; ++i) {
+      op.value |= uint64_t{files_->Byte(op.file, op.file_offset + i)}
+                  << (8 * i);
+    }
+  }
   bool access = IsAccess(op.kind);
   const bool fork = op.kind == OpKind::kFork;
   if (!access && !fork && !ChangesPages(op)) return -1;
@@ -633,12 +660,12 @@ Oracle::Outcome Oracle::OutcomeOf(const State& state, uint64_t page,
   if (state.kind == Kind::kUnmapped) return Outcome::kMapErr;
   if (state.kind != Kind::kMapped) return Outcome::kAnything;
   uint32_t need = kProtRead | kProtWrite | kProtExec;
-  if (IsStore(op.kind) || (op.kind == OpKind::kKvm && op.write)) {
+  if (IsStore(op.kind) || (IsLookup(op.kind) && op.write)) {
     need = kProtWrite;
   } else if (op.kind == OpKind::kExec) {
     need = kProtExec;
   }
-  if ((state.prot & need) == 0) return Outcome::kAccErr;
+  if (!IsForced(op.kind) && (state.prot & need) == 0) return Outcome::kAccErr;
   if (state.file >= 0) {
     uint64_t file_page = page + static_cast<uint64_t>(state.delta);
     if (file_page >= PagesOf(files_->Size(state.file))) return Outcome::kBus;
@@ -669,10 +696,19 @@ bool Oracle::Explains(StateId id, uint64_t page, const ResolvedOp& op,
   const State& state = states_[id];
   Outcome outcome = OutcomeOf(state, page, op);
   if (outcome == Outcome::kAnything) return true;
-  if (op.kind == OpKind::kKvm) {
+  if (IsLookup(op.kind)) {
     if (result.value >= 0) return outcome != Outcome::kMapErr;
     return result.value == -kEfault ||
            (result.value == -kEinval && outcome != Outcome::kOk);
+  }
+  if (IsForced(op.kind) || op.kind == OpKind::kWriteFrom ||
+      op.kind == OpKind::kReadInto) {
+    if (result.value >= 0) {
+      return outcome == Outcome::kOk &&
+             (IsStore(op.kind) || Load(state, page, op) == result.loaded);
+    }
+    return IsForced(op.kind) || result.value != -kEfault ||
+           outcome != Outcome::kOk;
   }
   if (op.kind == OpKind::kFutex) {
     return result.value == -kEfault && outcome != Outcome::kOk;

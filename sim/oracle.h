@@ -33,6 +33,11 @@
 //   It may fail with EFAULT always, for it only ever answers for mappings of
 //   frames, and which those are is no matter of data; but with EINVAL only if
 //   at some instant the page was unmapped, not permitted or beyond the end.
+//   pin is like kvm_pfn, for which a frame without a page is EFAULT too.
+//   read_into is a store of the file's bytes and write_from a load, which give
+//   EFAULT where user code would get a signal.  peek and poke are a load and
+//   a store that ask for no protection; they may fail always, as there may be
+//   no page to take.
 //   As on x86 and ARM, any of r, w, x lets a page be read.
 //
 // How: for each page the set of (state, progress of every running operation)
@@ -46,7 +51,8 @@
 //     one that a later return shows never to have been;
 //   - an access that ends while an mmap without an address runs, on a page
 //     that may be its: what it saw is not checked when the mmap returns;
-//   - errors of system calls: whether they were due is not asked;
+//   - errors of system calls: whether they were due is not asked, nor those
+//     of read_into and write_from but EFAULT;
 //   - an access to the new place of an mremap that has not returned: anything;
 //   - after an mremap whose source others changed while it ran, each of the
 //     states that the source was in;
@@ -118,21 +124,22 @@ class OracleFileStrings : public OracleFiles {
 // An operation as it is about to be made.
 struct ResolvedOp {
   OpKind kind = OpKind::kLoad;
-  uint64_t address = 0;     // mmap: only if fixed
-  uint64_t length = 0;      // bytes; mmap, munmap, mprotect, madvise
-  uint32_t prot = 0;        // mmap, mprotect
-  uint32_t advice = 0;      // madvise: x86 uapi number
-  bool fixed = false;       // mmap; mremap: `to` counts
-  bool shared = false;      // mmap
-  int file = -1;            // mmap: -1 is anonymous memory
-  uint64_t file_page = 0;   // mmap: offset in pages
-  uint32_t size = 1;        // accesses: bytes, in one page (futex_op: always 4)
-  uint64_t value = 0;       // stores
-  bool write = false;       // kvm_pfn
-  uint64_t new_length = 0;  // mremap: bytes
-  uint64_t to = 0;          // mremap
-  bool may_move = false;    // mremap
-  int child = -1;           // fork: the process that it makes
+  uint64_t address = 0;    // mmap: only if fixed
+  uint64_t length = 0;     // bytes; mmap, munmap, mprotect, madvise
+  uint32_t prot = 0;       // mmap, mprotect
+  uint32_t advice = 0;     // madvise: x86 uapi number
+  bool fixed = false;      // mmap; mremap: `to` counts
+  bool shared = false;     // mmap
+  int file = -1;           // mmap: -1 is anonymous memory
+  uint64_t file_page = 0;  // mmap: offset in pages
+  uint32_t size = 1;       // accesses: bytes, in one page (futex_op: always 4)
+  uint64_t value = 0;      // stores
+  bool write = false;      // kvm_pfn, pin
+  uint64_t file_offset = 0;  // read_into: bytes
+  uint64_t new_length = 0;   // mremap: bytes
+  uint64_t to = 0;           // mremap
+  bool may_move = false;     // mremap
+  int child = -1;            // fork: the process that it makes
 };
 
 // <signal.h> has a macro of the name; the layout must not depend on it.

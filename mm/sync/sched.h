@@ -14,6 +14,7 @@ FL_BEGIN_DECLS
 
 struct machine;
 struct mm_struct;
+struct page;
 struct vm_area_struct;
 
 #define TASK_COMM_LEN 16
@@ -72,17 +73,9 @@ struct task_struct {
 	/* Own: the last fault in kernel mode was not served; the instruction's
 	 * fixup runs (the exception table). */
 	u32 fixup_exception;
-	spinlock_t alloc_lock; /* task_lock: task->mm, for others than its owner */
+	struct page *pins[8]; /* own: held by drivers, see task_pin() */
+	u32 nr_pins;          /* own */
 };
-
-static inline void task_lock(struct task_struct *task)
-{
-	spin_lock(&task->alloc_lock);
-}
-static inline void task_unlock(struct task_struct *task)
-{
-	spin_unlock(&task->alloc_lock);
-}
 
 extern __thread struct task_struct *fl_current
 	__attribute__((visibility("hidden"), tls_model("initial-exec")));

@@ -281,6 +281,31 @@ std::string FormatOp(const Op& op) {
     case OpKind::kOomKill:
     case OpKind::kOomReap:
       break;
+    case OpKind::kMlock:
+      arguments = {address, FormatAmount(op.length)};
+      if (op.onfault) arguments.push_back("onfault");
+      break;
+    case OpKind::kMunlock:
+      arguments = {address, FormatAmount(op.length)};
+      break;
+    case OpKind::kReadInto:
+      arguments = {address, op.file, FormatAmount(op.offset)};
+      if (op.size != 1) arguments.push_back(absl::StrCat(op.size));
+      break;
+    case OpKind::kWriteFrom:
+    case OpKind::kPeek:
+      arguments = {address};
+      if (op.size != 1) arguments.push_back(absl::StrCat(op.size));
+      break;
+    case OpKind::kPoke:
+      arguments = {address, Number(op.value)};
+      if (op.size != 1) arguments.push_back(absl::StrCat(op.size));
+      break;
+    case OpKind::kPin:
+      arguments = {address, op.write ? "w" : "r"};
+      break;
+    case OpKind::kUnpin:
+      break;
   }
   return absl::StrCat(
       op.repeat != 1 ? absl::StrCat("repeat ", op.repeat, " ") : "",

@@ -47,14 +47,17 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
     }
   }
   static constexpr OpKind kKinds[] = {
-      OpKind::kMmap,       OpKind::kMunmap,   OpKind::kMprotect,
-      OpKind::kMadvise,    OpKind::kMremap,   OpKind::kBrk,
-      OpKind::kLoad,       OpKind::kStore,    OpKind::kExec,
-      OpKind::kUmlLoad,    OpKind::kUmlStore, OpKind::kSparcLoad,
-      OpKind::kSparcStore, OpKind::kFutex,    OpKind::kKvm,
-      OpKind::kRead,       OpKind::kKill,     OpKind::kFork,
-      OpKind::kReclaim,    OpKind::kMigrate,  OpKind::kRmapWalk,
-      OpKind::kOomKill,    OpKind::kOomReap};
+      OpKind::kMmap,     OpKind::kMunmap,    OpKind::kMprotect,
+      OpKind::kMadvise,  OpKind::kMremap,    OpKind::kBrk,
+      OpKind::kMlock,    OpKind::kMunlock,   OpKind::kLoad,
+      OpKind::kStore,    OpKind::kExec,      OpKind::kUmlLoad,
+      OpKind::kUmlStore, OpKind::kSparcLoad, OpKind::kSparcStore,
+      OpKind::kFutex,    OpKind::kKvm,       OpKind::kRead,
+      OpKind::kReadInto, OpKind::kWriteFrom, OpKind::kPeek,
+      OpKind::kPoke,     OpKind::kPin,       OpKind::kUnpin,
+      OpKind::kKill,     OpKind::kFork,      OpKind::kReclaim,
+      OpKind::kMigrate,  OpKind::kRmapWalk,  OpKind::kOomKill,
+      OpKind::kOomReap};
   bool known = false;
   for (OpKind kind : kKinds) {
     if (name == OpKindName(kind)) {
@@ -132,6 +135,22 @@ bool LitmusParser::Operation(Op* op) {
       return Number("a number of pages", 1, kMaxLruPages, &op->value);
     case OpKind::kOomKill:
     case OpKind::kOomReap:
+      return true;
+    case OpKind::kMlock:
+      if (!ParseAddress(false, &op->address) || !Comma() ||
+          !Length(&op->length)) {
+        return false;
+      }
+      if (!token_.IsMark(",")) return true;
+      Advance();
+      if (!token_.IsName("onfault")) return Expected("'onfault'");
+      op->onfault = true;
+      Advance();
+      return true;
+    case OpKind::kMunlock:
+      return ParseAddress(false, &op->address) && Comma() &&
+             Length(&op->length);
+    case OpKind::kUnpin:
       return true;
     default:
       return Access(op);
@@ -239,8 +258,16 @@ bool LitmusParser::Access(Op* op) {
   if (!ParseAddress(false, &op->address)) return false;
   switch (op->kind) {
     case OpKind::kLoad:
+    case OpKind::kWriteFrom:
+    case OpKind::kPeek:
       return AccessSize(&op->size) && WithinPage(*op);
-    case OpKind::kStore: {
+    case OpKind::kReadInto:
+      return Comma() && FileName(false, &op->file) && Comma() &&
+             ParseAmount("an offset in the file", kMaxAddressBytes,
+                         &op->offset) &&
+             AccessSize(&op->size) && WithinPage(*op);
+    case OpKind::kStore:
+    case OpKind::kPoke: {
       // The size comes after the value that it bounds.
       if (!Comma()) return false;
       Token value = token_;
@@ -265,6 +292,7 @@ bool LitmusParser::Access(Op* op) {
       return Comma() && Value(4, &op->value);
     }
     case OpKind::kKvm:
+    case OpKind::kPin:
       return Comma() && OneOf("'r' or 'w'", "r", "w", &op->write);
     default:
       return true;

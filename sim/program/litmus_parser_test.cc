@@ -91,6 +91,9 @@ task A
     futex_op(m + 4, 0xffffffff)
     kvm_pfn(m, w)
     read(g, 1, 3p)
+    mlock(m, 100, onfault)  munlock(m + 5, 1p)
+    read_into(m, g, 7, 2)  write_from(m, 4)  peek(m)  poke(m, 1)
+    pin(m, r)  unpin()
 task B in other
     n = mmap(anon, 0p, 1p, none, shared)
     mmap(f, 2p, 1p + 1, rwx, private, at = n - 1p)
@@ -214,6 +217,14 @@ TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
       {"futex_op(m + 2, 1)",
        "t:7:11: expected an address that 4 divides, found 2 bytes past one"},
       {"kvm_pfn(m, x)", "t:7:13: expected 'r' or 'w', found 'x'"},
+      {"pin(m, rw)", "t:7:9: expected 'r' or 'w', found 'rw'"},
+      {"mlock(m, 1p, now)", "t:7:16: expected 'onfault', found 'now'"},
+      {"read_into(m, anon, 0)",
+       "t:7:16: expected a file of the image, found 'anon'"},
+      {"poke(m, 0x100)", "t:7:10: expected a value of 1 byte, found '0x100'"},
+      {"write_from(m + 4095, 2)",
+       "t:7:14: expected an access within one page, found 2 bytes at byte "
+       "4095 of a page"},
       {"mmap(f, 0p, 6p, private)",
        "t:7:18: expected a protection (r, w, x, rw, rx, wx, rwx or none), "
        "found 'private'"},

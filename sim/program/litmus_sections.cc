@@ -296,10 +296,9 @@ bool LitmusParser::CheckKernelTask(const TaskSpec& task) {
       case OpKind::kOomReap:
         break;
       default:
-        return Fail(op.place,
-                    "an operation that needs no memory of the task's own",
-                    absl::StrCat("'", OpKindName(op.kind),
-                                 "' in a kernel thread"));
+        return Fail(
+            op.place, "an operation that needs no memory of the task's own",
+            absl::StrCat("'", OpKindName(op.kind), "' in a kernel thread"));
     }
   }
   return true;

@@ -57,6 +57,8 @@ void Feed(Fnv& fnv, const Op& op) {
   fnv.Number(op.size);
   fnv.Number(op.value);
   fnv.Number(op.write);
+  // Only where it says something, so that older tokens stay good.
+  if (op.onfault) fnv.Number(1);
   fnv.Text(op.target);
   fnv.Number(static_cast<uint64_t>(op.repeat));
   if (op.kind == OpKind::kMremap) {
@@ -110,7 +112,7 @@ bool Same(const Op& a, const Op& b) {
          a.size == b.size && a.value == b.value && a.write == b.write &&
          a.may_move == b.may_move && a.to.variable == b.to.variable &&
          Same(a.to.offset, b.to.offset) && Same(a.new_length, b.new_length) &&
-         a.target == b.target && a.repeat == b.repeat;
+         a.onfault == b.onfault && a.target == b.target && a.repeat == b.repeat;
 }
 
 bool Same(const BlockRun& a, const BlockRun& b) {
@@ -269,6 +271,22 @@ const char* OpKindName(OpKind kind) {
       return "oom_kill";
     case OpKind::kOomReap:
       return "oom_reap";
+    case OpKind::kMlock:
+      return "mlock";
+    case OpKind::kMunlock:
+      return "munlock";
+    case OpKind::kReadInto:
+      return "read_into";
+    case OpKind::kWriteFrom:
+      return "write_from";
+    case OpKind::kPeek:
+      return "peek";
+    case OpKind::kPoke:
+      return "poke";
+    case OpKind::kPin:
+      return "pin";
+    case OpKind::kUnpin:
+      return "unpin";
   }
   return "?";
 }

@@ -65,6 +65,14 @@ enum class OpKind {
   kRmapWalk,    // rmap_walk(N)             kswapd's aging
   kOomKill,     // oom_kill()               the OOM killer, by hand
   kOomReap,     // oom_reap()               what oom_reaper does
+  kMlock,       // mlock(ADDRESS, LENGTH [, onfault])
+  kMunlock,     // munlock(ADDRESS, LENGTH)
+  kReadInto,    // read_into(ADDRESS, FILE, OFFSET [, SIZE])  pread to memory
+  kWriteFrom,   // write_from(ADDRESS [, SIZE])   write to a pipe from memory
+  kPeek,        // peek(ADDRESS [, SIZE])         ptrace's forced access
+  kPoke,        // poke(ADDRESS, VALUE [, SIZE])
+  kPin,         // pin(ADDRESS, r|w)        get_user_pages, held
+  kUnpin,       // unpin()                  all that the task holds
 };
 
 inline constexpr uint32_t kProtRead = 1, kProtWrite = 2, kProtExec = 4;
@@ -85,10 +93,12 @@ struct Op {
   uint32_t prot = 0;
   uint32_t advice = 0;  // x86 uapi number
   uint32_t size = 1;    // load, store: bytes
-  uint64_t value = 0;  // reclaim, migrate, rmap_walk: pages
-  bool write = false;  // kvm_pfn
-  std::string target;  // kill, fork: task name
-  int repeat = 1;      // `repeat N` prefix: the op is done N times
+  // reclaim, migrate, rmap_walk: pages
+  uint64_t value = 0;
+  bool write = false;    // kvm_pfn, pin
+  bool onfault = false;  // mlock
+  std::string target;    // kill, fork: task name
+  int repeat = 1;        // `repeat N` prefix: the op is done N times
 };
 
 inline constexpr char kKernelProcess[] = "kernel";
