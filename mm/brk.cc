@@ -3,10 +3,10 @@
  * The heap, after mm/mmap.c of 4.13: sys_brk (without CONFIG_COMPAT_BRK),
  * do_brk_flags, do_brk; and where exec would have put it.
  *
- * Left out: userfaultfd, perf, populating a heap that MCL_FUTURE locks (the
- * count is kept).
+ * Left out: userfaultfd, perf.
  * Locks: takes mmap_sem for writing.
  */
+#include "mm/gup.h"
 #include "mm/internal.h"
 #include "mm/sync/sched.h"
 
@@ -127,13 +127,20 @@ static bool brk_to(struct mm_struct *mm, kulong brk)
 s64 do_sys_brk(kulong brk)
 {
 	struct mm_struct *mm = current->mm;
-	kulong end;
+	kulong end, oldbrk, newbrk;
+	bool populate = false;
 
 	if (down_write_killable(&mm->mmap_sem))
 		return -EINTR;
-	if (brk_to(mm, brk))
+	oldbrk = PAGE_ALIGN(mm->brk);
+	newbrk = PAGE_ALIGN(brk);
+	if (brk_to(mm, brk)) {
 		mm->brk = brk;
+		populate = newbrk > oldbrk && (mm->def_flags & VM_LOCKED);
+	}
 	end = mm->brk;
 	up_write(&mm->mmap_sem);
+	if (populate)
+		mm_populate(oldbrk, newbrk - oldbrk);
 	return (s64)end;
 }

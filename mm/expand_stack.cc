@@ -17,9 +17,9 @@
  * Growth is charged as committed memory whether or not the vma has VM_ACCOUNT,
  * as in 4.13; what a mapping without it was charged never comes back.
  *
- * Left out: stacks that grow up; huge-page-only ranges; populating a locked
- * stack in find_extend_vma (the count is kept).
+ * Left out: stacks that grow up; huge-page-only ranges.
  */
+#include "mm/gup.h"
 #include "mm/internal.h"
 #include "mm/sync/sched.h"
 
@@ -99,6 +99,7 @@ int expand_stack(struct vm_area_struct *vma, kulong address)
 struct vm_area_struct *find_extend_vma(struct mm_struct *mm, kulong addr)
 {
 	struct vm_area_struct *vma;
+	kulong start;
 
 	addr &= PAGE_MASK;
 	vma = find_vma(mm, addr);
@@ -108,5 +109,10 @@ struct vm_area_struct *find_extend_vma(struct mm_struct *mm, kulong addr)
 		return vma;
 	if (!(vma->vm_flags & VM_GROWSDOWN))
 		return NULL;
-	return expand_stack(vma, addr) ? NULL : vma;
+	start = vma->vm_start;
+	if (expand_stack(vma, addr))
+		return NULL;
+	if (vma->vm_flags & VM_LOCKED)
+		(void)populate_vma_page_range(vma, addr, start, NULL);
+	return vma;
 }

@@ -28,6 +28,7 @@
 #include "mm/gup.h"
 #include "mm/internal.h"
 #include "mm/pgtable.h"
+#include "mm/rmap.h"
 #include "mm/sync/sched.h"
 
 extern "C" {
@@ -92,20 +93,23 @@ static bool page_mapped_at(struct vm_area_struct *vma, kulong address,
 
 /* The mark is set before the locks of the walk are dropped: a munlock of this
  * vma comes after it and clears it again. */
-static int try_to_munlock_one(struct page *page, struct vm_area_struct *vma,
-			      kulong address, void *arg)
+static bool try_to_munlock_one(struct page *page, struct vm_area_struct *vma,
+			       kulong address, void *arg)
 {
 	(void)arg;
 	if (!(vma->vm_flags & VM_LOCKED) || !page_mapped_at(vma, address, page))
-		return 0;
+		return true;
 	mlock_vma_page(page);
-	return 1;
+	return false;
 }
 
 static void try_to_munlock(struct page *page)
 {
+	struct rmap_walk_control rwc = {};
+
+	rwc.rmap_one = try_to_munlock_one;
 	VM_BUG_ON_PAGE(!PageLocked(page), page);
-	(void)rmap_walk(page, try_to_munlock_one, NULL);
+	rmap_walk(page, &rwc);
 }
 
 /* Page locked.  A page mapped once was mapped by the caller only. */

@@ -248,6 +248,22 @@ TEST_F(MlockTest, MapLockedIsThereAtOnce) {
   EXPECT_EQ(Marks(3), "MMM");
 }
 
+// What a locked mapping grows by is there at once.
+TEST_F(MlockTest, GrownMappingAndHeapAreFaultedIn) {
+  MapStrip(nullptr, "Ww");
+  ASSERT_EQ(Lock(0, 2), 0);
+  ASSERT_EQ(do_mremap(PageAddress(0), 2 * PAGE_SIZE, 4 * PAGE_SIZE, 0, 0),
+            static_cast<int64_t>(PageAddress(0)));
+  EXPECT_EQ(Marks(4), "MMMM");
+  const kulong heap = static_cast<kulong>(do_sys_brk(0));
+  ASSERT_EQ(sys_mlockall(FL_MCL_FUTURE), 0);
+  ASSERT_EQ(do_sys_brk(heap + 2 * PAGE_SIZE),
+            static_cast<int64_t>(heap + 2 * PAGE_SIZE));
+  struct fl_user_result result = {};
+  user_access(FL_STORE, heap + PAGE_SIZE, 1, 1, &result);
+  EXPECT_EQ(result.faults, 0u);
+}
+
 TEST_F(MlockTest, OnFaultMarksWhatIsThereAndWhatComes) {
   MapStrip(nullptr, "Wwww");
   TouchForWrite(mm(), 1);

@@ -7,7 +7,7 @@
  *
  * Left out: KSM, huge pages, swap and soft-dirty entries, userfaultfd, mmu
  * notifiers, arch_remap (nothing on these architectures), the high water
- * marks, populating what a locked mapping grew by (the count is kept).
+ * marks.
  *
  * The flush comes where 4.13 has it: with a dirty entry before the locks of
  * the tables are dropped, else once after all (CVE-2018-18281).
@@ -17,6 +17,7 @@
  * might see the new place first), the lock of the old table, the lock of the
  * new one.
  */
+#include "mm/gup.h"
 #include "mm/internal.h"
 #include "mm/pgtable.h"
 #include "mm/sync/sched.h"
@@ -430,5 +431,7 @@ s64 do_mremap(kulong addr, kulong old_len, kulong new_len, kulong flags,
 		return -EINTR;
 	ret = mremap_locked(addr, old_len, new_len, flags, new_addr, &locked);
 	up_write(&mm->mmap_sem);
+	if (locked && !IS_ERR_VALUE(ret) && new_len > old_len)
+		mm_populate(ret + old_len, new_len - old_len);
 	return IS_ERR_VALUE(ret) ? (s64)(klong)ret : (s64)ret;
 }

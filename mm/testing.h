@@ -168,8 +168,12 @@ class TestDataFile {
     return static_cast<uint8_t>(offset * 7 + (offset >> PAGE_SHIFT) * 13 + 1);
   }
 
-  struct file* get() { return &file_; }
-  struct inode* inode() { return &inode_; }
+  struct file* get() {
+    return &file_;
+  }
+  struct inode* inode() {
+    return &inode_;
+  }
   // The page of the cache, or NULL; without a reference.
   struct page* CachedPage(uint64_t index);
   // Calls of fsync and fallocate so far, and what the next ones answer.

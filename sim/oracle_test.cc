@@ -400,6 +400,67 @@ TEST_F(OracleTest, KvmGivesEinvalOnlyWhereThePageWasNotToBeHad) {
   EXPECT_FALSE(oracle_.End(kvm, Returned(-22)));
 }
 
+TEST_F(OracleTest, ReadIntoStoresTheFilesBytesUpToItsEnd) {
+  RunMmap(Mmap(kBase, 2, kR | kW, /*file=*/-1));
+  ResolvedOp op = Access(OpKind::kReadInto, kBase + 8, 0, 4);
+  op.file = 1;
+  op.file_offset = 2 * kPage + 98;  // two bytes before the end
+  EXPECT_EQ(Run(op, Returned(2)), "");
+  const uint64_t bytes =
+      Files().Byte(1, 2 * kPage + 98) | Files().Byte(1, 2 * kPage + 99) << 8;
+  EXPECT_EQ(Run(LoadAt(kBase + 8, 4), Loaded(bytes)), "");
+  EXPECT_EQ(Run(LoadAt(kBase + 8, 4), Loaded(0)), "load gave wrong bytes");
+  EXPECT_EQ(Run(op, Returned(-14)), "read_into failed where it never could");
+  op.file_offset = 2 * kPage + 100;
+  EXPECT_EQ(Run(op, Returned(0)), "") << "beyond the end";
+  EXPECT_EQ(Run(LoadAt(kBase + 8, 4), Loaded(bytes)), "");
+  op.file_offset = 0;
+  Run(Mprotect(kBase, 1, kR), Returned(0));
+  EXPECT_EQ(Run(op, Returned(-14)), "");
+  EXPECT_EQ(Run(op, Returned(4)), "read_into succeeded where it never could");
+}
+
+TEST_F(OracleTest, WriteFromIsALoadWithAnErrno) {
+  RunMmap(Mmap(kBase, 4, kR));
+  ResolvedOp op = Access(OpKind::kWriteFrom, kBase + 5, 0, 1);
+  OpResult result = Loaded(Files().Byte(0, 5));
+  result.value = 1;
+  EXPECT_EQ(Run(op, result), "");
+  result.loaded ^= 1;
+  EXPECT_EQ(Run(op, result), "write_from gave wrong bytes");
+  EXPECT_EQ(Run(op, Returned(-14)), "write_from failed where it never could");
+  op.address = kBase + 3 * kPage;
+  EXPECT_EQ(Run(op, Returned(-14)), "") << "beyond the end";
+  op.address = kBase + 9 * kPage;
+  EXPECT_EQ(Run(op, Returned(-14)), "") << "unmapped";
+  EXPECT_EQ(Run(op, result), "write_from succeeded where it never could");
+}
+
+TEST_F(OracleTest, DebuggerPassesTheProtectionAndMayFail) {
+  RunMmap(Mmap(kBase, 1, 0));
+  OpResult one = Returned(1);
+  EXPECT_EQ(Run(Access(OpKind::kPoke, kBase, 0x41), one), "");
+  OpResult peeked = Loaded(0x41);
+  peeked.value = 1;
+  EXPECT_EQ(Run(Access(OpKind::kPeek, kBase), peeked), "");
+  EXPECT_EQ(Run(Access(OpKind::kPoke, kBase, 0x42), Returned(-5)), "");
+  EXPECT_EQ(Run(Access(OpKind::kPeek, kBase), peeked), "");
+  EXPECT_EQ(Run(Access(OpKind::kPeek, kBase), Returned(-5)), "");
+  peeked.loaded = 0x42;
+  EXPECT_EQ(Run(Access(OpKind::kPeek, kBase), peeked), "peek gave wrong bytes");
+  EXPECT_EQ(Run(Access(OpKind::kPoke, kBase + 4 * kPage, 1), one),
+            "poke succeeded where it never could");
+}
+
+TEST_F(OracleTest, PinNeedsAPage) {
+  RunMmap(Mmap(kBase, 1, kR));
+  ResolvedOp op = Access(OpKind::kPin, kBase);
+  EXPECT_EQ(Run(op, Returned(0)), "");
+  EXPECT_EQ(Run(op, Returned(-14)), "") << "a frame without a page";
+  op.address = kBase + 4 * kPage;
+  EXPECT_EQ(Run(op, Returned(0)), "pin succeeded where it never could");
+}
+
 TEST_F(OracleTest, MmapFixedMustGoWhereItWasTold) {
   EXPECT_EQ(Run(Mmap(kBase, 1, kR), Returned(kBase + kPage)),
             "mmap MAP_FIXED went elsewhere");

@@ -137,7 +137,7 @@ expect
   EXPECT_EQ(p.setup[2].advice, 4u);
   ASSERT_EQ(p.tasks.size(), 2u);
   const TaskSpec& a = p.tasks[0];
-  ASSERT_EQ(a.ops.size(), 11u);
+  ASSERT_EQ(a.ops.size(), 19u);
   EXPECT_EQ(a.process, "main");
   EXPECT_EQ(a.ops[0].size, 8u);
   EXPECT_EQ(TotalBytes(a.ops[0].address.offset), 5 * kPageBytes - 8);
@@ -148,6 +148,12 @@ expect
   EXPECT_TRUE(a.ops[9].write);
   EXPECT_EQ(a.ops[10].file, "g");
   EXPECT_EQ(a.ops[10].offset.bytes, 1);
+  EXPECT_TRUE(a.ops[11].onfault);
+  EXPECT_FALSE(a.ops[12].onfault);
+  EXPECT_EQ(a.ops[13].file, "g");
+  EXPECT_EQ(TotalBytes(a.ops[13].offset), 7);
+  EXPECT_EQ(a.ops[13].size, 2u);
+  EXPECT_EQ(a.ops[18].kind, OpKind::kUnpin);
   const TaskSpec& b = p.tasks[1];
   EXPECT_EQ(b.process, "other");
   EXPECT_TRUE(b.ops[0].shared);
@@ -218,12 +224,12 @@ TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
        "t:7:11: expected an address that 4 divides, found 2 bytes past one"},
       {"kvm_pfn(m, x)", "t:7:13: expected 'r' or 'w', found 'x'"},
       {"pin(m, rw)", "t:7:9: expected 'r' or 'w', found 'rw'"},
-      {"mlock(m, 1p, now)", "t:7:16: expected 'onfault', found 'now'"},
+      {"mlock(m, 1p, now)", "t:7:15: expected 'onfault', found 'now'"},
       {"read_into(m, anon, 0)",
-       "t:7:16: expected a file of the image, found 'anon'"},
+       "t:7:15: expected a file of the image, found 'anon'"},
       {"poke(m, 0x100)", "t:7:10: expected a value of 1 byte, found '0x100'"},
       {"write_from(m + 4095, 2)",
-       "t:7:14: expected an access within one page, found 2 bytes at byte "
+       "t:7:13: expected an access within one page, found 2 bytes at byte "
        "4095 of a page"},
       {"mmap(f, 0p, 6p, private)",
        "t:7:18: expected a protection (r, w, x, rw, rx, wx, rwx or none), "
