@@ -139,9 +139,9 @@ TEST_F(UaccessTest, CopyEndsWhereItCannotGoOn) {
 }
 
 TEST_F(UaccessTest, AddressesOfTheKernelAreRefused) {
-  char byte = 1;
-  EXPECT_EQ(copy_to_user(TASK_SIZE, &byte, 1), 1u);
-  EXPECT_EQ(copy_from_user(&byte, TASK_SIZE - 1, 2), 2u);
+  char bytes[2] = {1, 1};
+  EXPECT_EQ(copy_to_user(TASK_SIZE, bytes, 1), 1u);
+  EXPECT_EQ(copy_from_user(bytes, TASK_SIZE - 1, 2), 2u);
   EXPECT_EQ(put_user(1, TASK_SIZE, 1), -EFAULT);
   uint64_t value = 9;
   EXPECT_EQ(get_user(&value, ~static_cast<kulong>(0), 1), -EFAULT);
