@@ -664,7 +664,7 @@ const struct fl_kernel faultline_kernel = {
     task_create,
     task_machine,
     mmput,
-    exit_mm,
+    task_exit,
     task_free,
     sys_mmap,
     sys_munmap,
