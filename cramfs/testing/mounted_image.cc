@@ -136,7 +136,7 @@ TestMachine::TestMachine(const std::string& arch, bool physmem,
   if (machine_ == nullptr) Die(error);
   uint64_t rom_bytes = 0;
   rom_ = static_cast<uint8_t*>(kernel_->machine_rom(machine_, &rom_bytes));
-  memcpy(rom_, image.data(), image.size());
+  std::copy(image.begin(), image.end(), rom_);
   mm_ = kernel_->mm_create(machine_);
   task_ = kernel_->task_create(machine_, mm_, "test", 0, this);
   *kernel_->current_slot() = task_;
