@@ -12,9 +12,13 @@ namespace faultline::cramfs {
 // vma where reverse mapping may miss it; a partial mapping that goes unsplit
 // leaks what it reserved (x86).
 inline const std::vector<std::string>& V3Damage() {
-  static const auto* const kDamage = new std::vector<std::string>{
-      "i_mmap: vma ", "rmap misses vma", "test freeing invalid memtype",
-      "left over: kmalloc-32: ", "left over: reserved PAT ranges"};
+  static const auto* const kDamage =
+      new std::vector<std::string>{"i_mmap: vma ",
+                                   "rmap misses vma",
+                                   "mapcount 1, rmap finds 0",
+                                   "test freeing invalid memtype",
+                                   "left over: kmalloc-32: ",
+                                   "left over: reserved PAT ranges"};
   return *kDamage;
 }
 
