@@ -26,7 +26,7 @@ std::string ResultText(const SerialStep& step) {
     const absl::string_view name = ErrnoName(error);
     return name.empty() ? absl::StrCat("-", error) : absl::StrCat("-", name);
   }
-  if (step.op->kind == OpKind::kMmap) {
+  if (ReturnsAddress(step.op->kind)) {
     return absl::StrFormat("at -0x%x", step.value);
   }
   if (IsLoad(step.op->kind)) return absl::StrFormat("= 0x%x", step.loaded);
@@ -143,11 +143,17 @@ Comparison Compare(const SerialRun& model, const SerialRun& host,
     // A step in which one side died has no more to say than that.
     if (!model.died.empty() && i + 1 == model.steps.size()) break;
     if (ours == theirs) continue;
+    static const std::vector<MapLine> kNothing;
+    size_t before = i;
+    while (before > 0 && host.steps[before - 1].process != ours.process) {
+      --before;
+    }
+    RuleContext context = {before > 0 ? model.steps[before - 1].maps : kNothing,
+                           before > 0 ? host.steps[before - 1].maps : kNothing};
     const ConformanceRule* explained = nullptr;
     for (const ConformanceRule& rule : ConformanceRules()) {
-      if (!rule.explains(Contains(comparison.rules, rule.id), ours, theirs)) {
-        continue;
-      }
+      context.used = Contains(comparison.rules, rule.id);
+      if (!rule.explains(context, ours, theirs)) continue;
       explained = &rule;
       break;
     }

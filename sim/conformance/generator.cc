@@ -121,6 +121,14 @@ class Generator {
       op.address = Page();
       op.length = Length();
       op.advice = kAdvice[Below(std::size(kAdvice))];
+    } else if (kind < 69) {
+      op = New(OpKind::kMremap);
+      op.address = Page();
+      op.length.pages = 1 + Below(3);
+      op.new_length = OneIn(3) ? op.length : Length();
+      op.fixed = OneIn(4);
+      if (op.fixed) op.to = Page();
+      op.may_move = op.fixed || !OneIn(3);
     } else if (kind < 88) {
       op = New(OpKind::kStore);
       op.size = 1u << Below(4);

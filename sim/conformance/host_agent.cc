@@ -288,6 +288,14 @@ void Agent::DoOp(const CompiledOp& op, StepRecord* step) {
       step->value = Result(
           syscall(SYS_madvise, at, op.length, static_cast<int>(op.advice)));
       break;
+    case OpKind::kMremap:
+      step->value = Result(
+          syscall(SYS_mremap, at, op.length, op.new_length,
+                  (op.may_move || op.fixed ? MREMAP_MAYMOVE : 0) |
+                      (op.fixed ? MREMAP_FIXED : 0),
+                  op.fixed ? reinterpret_cast<void*>(OpTarget(op, variables))
+                           : nullptr));
+      break;
     case OpKind::kRead:
       step->value = Result(syscall(SYS_pread64, files_[op.file],
                                    shared_->read_buffer, op.length, op.offset));

@@ -150,7 +150,7 @@ absl::Status SerialHost::ParseStep(uint32_t index, SerialStep* step) const {
   const uint64_t ceiling = channel_->ceiling;
   step->skipped = record.skipped != 0;
   step->value = record.value;
-  if (step->op->kind == OpKind::kMmap && record.value > 0) {
+  if (ReturnsAddress(step->op->kind) && record.value > 0) {
     step->value = static_cast<int64_t>(ceiling) - record.value;
   }
   step->sig = record.sig;

@@ -169,6 +169,10 @@ bool SerialModel::Kernel::DoOps(const std::vector<CompiledOp>& ops, int process,
     SerialStep step;
     step.op = &op;
     step.process = process;
+    step.below = ceiling - OpAddress(op, own);
+    if (op.fixed && op.kind == OpKind::kMremap) {
+      step.to_below = ceiling - OpTarget(op, own);
+    }
     step.skipped = !InWindow(op, own, ceiling);
     OpResult result;
     const bool returned =
@@ -181,7 +185,7 @@ bool SerialModel::Kernel::DoOps(const std::vector<CompiledOp>& ops, int process,
       return false;
     }
     step.value = result.value;
-    if (op.kind == OpKind::kMmap && result.value > 0) {
+    if (ReturnsAddress(op.kind) && result.value > 0) {
       step.value = static_cast<int64_t>(ceiling) - result.value;
     }
     if (op.kind == OpKind::kRead && result.value > 0) {

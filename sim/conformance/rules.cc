@@ -65,7 +65,8 @@ bool Unaccountable(const Seam& seam) {
 }
 
 // Only seams at which one side may have lost VM_ACCOUNT.
-bool Unaccounted(bool, const SerialStep& model, const SerialStep& host) {
+bool Unaccounted(const RuleContext& context, const SerialStep& model,
+                 const SerialStep& host) {
   const Seams seams = SeamsOf(model, host);
   return seams.comparable &&
          std::all_of(seams.host_only.begin(), seams.host_only.end(),
@@ -79,18 +80,169 @@ bool Unaccounted(bool, const SerialStep& model, const SerialStep& host) {
 // the host has stands in one range with one that it closed, or is explained
 // by the other rule.  Later, what was merged may be gone, and only the anon_vma
 // that it gave to its neighbour be left.
-bool MergedMore(bool used, const SerialStep& model, const SerialStep& host) {
+bool MergedMore(const RuleContext& context, const SerialStep& model,
+                const SerialStep& host) {
   const Seams seams = SeamsOf(model, host);
   return seams.comparable &&
          std::all_of(seams.host_only.begin(), seams.host_only.end(),
                      [&](const Seam& open) {
-                       return used || Unaccountable(open) ||
+                       return context.used || Unaccountable(open) ||
                               std::any_of(seams.model_only.begin(),
                                           seams.model_only.end(),
                                           [&](const Seam& closed) {
                                             return closed.within == open.within;
                                           });
                      });
+}
+
+// ---- mremap ----
+
+constexpr int64_t kEfault = 14;
+
+uint64_t PageAlign(uint64_t bytes) { return (bytes + 4095) & ~uint64_t{4095}; }
+
+// Whole pages, bytes below the ceiling: start >= end.
+struct Range {
+  uint64_t start, end;
+};
+Range RangeOf(uint64_t below, uint64_t bytes) {
+  return {below, below - std::min(below, PageAlign(bytes))};
+}
+
+// What of the lines lies in the range, with seams closed.
+std::vector<MapLine> Within(const std::vector<MapLine>& lines, Range range) {
+  std::vector<MapLine> within;
+  for (MapLine line : lines) {
+    if (line.end >= range.start || line.start <= range.end) continue;
+    if (line.start > range.start) {
+      if (line.file >= 0) line.offset += line.start - range.start;
+      line.start = range.start;
+    }
+    line.end = std::max(line.end, range.end);
+    within.push_back(std::move(line));
+  }
+  std::set<Seam> seams;
+  return Close(within, &seams);
+}
+
+// What of the lines lies outside both ranges.
+std::vector<MapLine> Without(const std::vector<MapLine>& lines, Range a,
+                             Range b) {
+  const Range upper = a.start <= b.start ? a : b;
+  const Range lower = a.start <= b.start ? b : a;
+  std::vector<MapLine> without;
+  for (const Range& part : {Range{~uint64_t{0}, lower.start},
+                            Range{lower.end, std::min(lower.end, upper.start)},
+                            Range{std::min(lower.end, upper.end), 0}}) {
+    if (part.start <= part.end) continue;
+    for (MapLine& line : Within(lines, part)) without.push_back(line);
+  }
+  std::set<Seam> seams;
+  return Close(without, &seams);
+}
+
+// What 4.13 takes away before it looks at what it shall move.
+struct TakenFirst {
+  Range target = {0, 0}, cut_off = {0, 0};
+};
+TakenFirst TakenFirstOf(const SerialStep& model) {
+  const CompiledOp& op = *model.op;
+  TakenFirst taken;
+  if (op.fixed) taken.target = RangeOf(model.to_below, op.new_length);
+  const uint64_t old_length = PageAlign(op.length);
+  const uint64_t new_length = PageAlign(op.new_length);
+  if (old_length > new_length) {
+    taken.cut_off = RangeOf(model.below - std::min(model.below, new_length),
+                            old_length - new_length);
+  }
+  return taken;
+}
+
+bool NothingDone(const std::vector<MapLine>& before, const SerialStep& host) {
+  return host.value < 0 && host.maps == before;
+}
+
+bool FailedAfterUnmapping(const RuleContext& context, const SerialStep& model,
+                          const SerialStep& host) {
+  const std::vector<MapLine>& before = context.host_before;
+  if (model.op->kind != OpKind::kMremap || model.value != host.value) {
+    return false;
+  }
+  const TakenFirst taken = TakenFirstOf(model);
+  const Range nothing = {0, 0};
+  return NothingDone(before, host) &&
+         (Without(model.maps, nothing, nothing) ==
+              Without(before, taken.target, taken.cut_off) ||
+          Without(model.maps, nothing, nothing) ==
+              Without(before, taken.target, nothing));
+}
+
+bool ShrankNothing(const RuleContext& context, const SerialStep& model,
+                   const SerialStep& host) {
+  const std::vector<MapLine>& before = context.host_before;
+  if (model.op->kind != OpKind::kMremap || model.op->fixed) return false;
+  const Range nothing = {0, 0};
+  return model.value == static_cast<int64_t>(model.below) &&
+         host.value == -kEfault && NothingDone(before, host) &&
+         Within(before, RangeOf(model.below, 4096)).empty() &&
+         Without(model.maps, nothing, nothing) ==
+             Without(before, TakenFirstOf(model).cut_off, nothing);
+}
+
+// The host moved what spans several mappings, or holes between them.
+bool MovedSeveral(const RuleContext& context, const SerialStep& model,
+                  const SerialStep& host) {
+  const std::vector<MapLine>& before = context.host_before;
+  const CompiledOp& op = *model.op;
+  if (op.kind != OpKind::kMremap || !op.fixed) return false;
+  const Range source = RangeOf(model.below, op.length);
+  const Range target = RangeOf(model.to_below, op.new_length);
+  if (PageAlign(op.length) != PageAlign(op.new_length) ||
+      model.value != -kEfault ||
+      host.value != static_cast<int64_t>(model.to_below)) {
+    return false;
+  }
+  // Each page came with its mapping, or stayed where there was none to come.
+  std::vector<MapLine> expected;
+  for (uint64_t page = 0; page < source.start - source.end; page += 4096) {
+    const Range from = {source.start - page, source.start - page - 4096};
+    const Range to = {target.start - page, target.start - page - 4096};
+    std::vector<MapLine> one = Within(before, from);
+    if (one.empty()) one = Within(before, to);
+    for (MapLine& line : one) {
+      line.start = to.start;
+      line.end = to.end;
+      expected.push_back(std::move(line));
+    }
+  }
+  std::set<Seam> seams;
+  expected = Close(expected, &seams);
+  const Range nothing = {0, 0};
+  return Within(host.maps, target) == expected &&
+         Without(host.maps, source, target) ==
+             Without(before, source, target) &&
+         Within(host.maps, source).empty() &&
+         Without(model.maps, nothing, nothing) ==
+             Without(before, target, nothing);
+}
+
+// What is several mappings in the model only: an earlier step merged them on
+// the host alone.
+bool MovedMerged(const RuleContext& context, const SerialStep& model,
+                 const SerialStep& host) {
+  if (model.op->kind != OpKind::kMremap || model.value != -kEfault ||
+      host.value < 0) {
+    return false;
+  }
+  const Range source = RangeOf(model.below, model.op->length);
+  const auto pieces = [source](const std::vector<MapLine>& lines) {
+    return std::count_if(lines.begin(), lines.end(), [&](const MapLine& line) {
+      return line.end < source.start && line.start > source.end;
+    });
+  };
+  return pieces(context.model_before) > 1 && pieces(context.host_before) == 1 &&
+         Within(context.model_before, source) ==
+             Within(context.host_before, source);
 }
 
 }  // namespace
@@ -107,6 +259,25 @@ const std::vector<ConformanceRule>& ConformanceRules() {
        "a mapping with pages of its own (anon_vma) does not merge into a "
        "neighbour without: the chain of that one is not singular",
        "it does", "host-merge-anon-vma.litmus", MergedMore, true},
+      {"mremap-several", "6.17", "mremap",
+       "a range that is not within one mapping: EFAULT, and what was at the "
+       "target is gone",
+       "with a target and the same length, each mapping of the range is moved",
+       "host-mremap-several.litmus", MovedSeveral, false},
+      {"mremap-looks-first", "6.18 or before", "mremap",
+       "what is at the target and what is cut off is unmapped before it is "
+       "known whether the rest can be moved",
+       "an mremap that fails has changed nothing",
+       "host-mremap-looks-first.litmus", FailedAfterUnmapping, false},
+      {"mremap-shrink-nothing", "6.18 or before", "mremap",
+       "shrinking unmaps what is cut off and succeeds, whether anything is "
+       "mapped at the address or not",
+       "EFAULT where nothing is mapped", "host-mremap-shrink-nothing.litmus",
+       ShrankNothing, false},
+      {"mremap-merged", "6.18 or before", "mremap",
+       "EFAULT for a range of two neighbours, which stay two by "
+       "mprotect-unaccount or merge-anon-vma",
+       "they are one", "host-mremap-merged.litmus", MovedMerged, false},
   };
   return *kRules;
 }

@@ -14,6 +14,16 @@
 
 namespace faultline {
 
+// What went before a step.
+struct RuleContext {
+  // The address spaces, as each side had it.
+  const std::vector<MapLine>& model_before;
+  const std::vector<MapLine>& host_before;
+  // The rule explained an earlier step of this run, so that the two came to
+  // this step from different states.
+  bool used = false;
+};
+
 struct ConformanceRule {
   const char* id;
   const char* since;  // the first kernel with the later answer
@@ -21,10 +31,9 @@ struct ConformanceRule {
   const char* answer_4_13;
   const char* answer_later;
   const char* litmus;  // the file that shows it, in tests/litmus
-  // Whether these two differ by this rule and by nothing else.  `used`: it
-  // explained an earlier step of this run, so that the two came to this step
-  // from different states.
-  bool (*explains)(bool used, const SerialStep& model, const SerialStep& host);
+  // Whether these two differ by this rule and by nothing else.
+  bool (*explains)(const RuleContext& context, const SerialStep& model,
+                   const SerialStep& host);
   // The run can go on being compared after it.
   bool harmless;
 };

@@ -13,6 +13,9 @@
 namespace faultline {
 namespace {
 
+// Of what goes where the kernel likes: many of it fit the window.
+constexpr uint64_t kLongest = kWindowBytes / 16;
+
 bool ParseHex(absl::string_view text, uint64_t* value) {
   return absl::SimpleHexAtoi(text, value);
 }
@@ -62,6 +65,7 @@ bool HostHas(OpKind kind) {
     case OpKind::kMunmap:
     case OpKind::kMprotect:
     case OpKind::kMadvise:
+    case OpKind::kMremap:
     case OpKind::kLoad:
     case OpKind::kStore:
     case OpKind::kRead:
@@ -73,18 +77,26 @@ bool HostHas(OpKind kind) {
 
 bool InWindow(const CompiledOp& op, const uint64_t* variables,
               uint64_t ceiling) {
-  const bool has_length =
-      op.kind == OpKind::kMmap || op.kind == OpKind::kMunmap ||
-      op.kind == OpKind::kMprotect || op.kind == OpKind::kMadvise;
+  const auto inside = [ceiling](uint64_t address, uint64_t length) {
+    return address <= ceiling && ceiling - address <= kWindowBytes &&
+           length <= ceiling - address;
+  };
   if (op.kind == OpKind::kRead) return true;
   if (op.kind == OpKind::kMmap && !op.fixed) {
     // Longer than an address space: refused.
-    return op.length <= kWindowBytes / 16 || op.length >= uint64_t{1} << 47;
+    return op.length <= kLongest || op.length >= uint64_t{1} << 47;
   }
   const uint64_t address = OpAddress(op, variables);
-  const uint64_t length = has_length ? op.length : op.size;
-  return address <= ceiling && ceiling - address <= kWindowBytes &&
-         length <= ceiling - address;
+  if (op.kind == OpKind::kMremap) {
+    // It may grow where it is.
+    return inside(address, std::max(op.length, op.new_length)) &&
+           op.new_length <= kLongest &&
+           (!op.fixed || inside(OpTarget(op, variables), op.new_length));
+  }
+  const bool has_length =
+      op.kind == OpKind::kMmap || op.kind == OpKind::kMunmap ||
+      op.kind == OpKind::kMprotect || op.kind == OpKind::kMadvise;
+  return inside(address, has_length ? op.length : op.size);
 }
 
 absl::Status ParseMaps(absl::string_view text, std::vector<MapsText>* lines) {

@@ -58,7 +58,10 @@ struct SerialStep {
   int64_t value = 0;
   int32_t sig = 0, si_code = 0;
   uint64_t fault_below = 0;
-  uint64_t loaded = 0;        // of a load; of a read the hash of its bytes
+  uint64_t loaded = 0;  // of a load; of a read the hash of its bytes
+  // Of the model's steps: where the operation works, and where an mremap is
+  // told to go, bytes below the ceiling.
+  uint64_t below = 0, to_below = 0;
   std::vector<MapLine> maps;  // of the process, after it
 
   friend bool operator==(const SerialStep& a, const SerialStep& b) {
@@ -101,6 +104,11 @@ struct SerialRun {
 // done to a process from within (kill) or without running foreign bytes
 // (exec_fetch).
 bool HostHas(OpKind kind);
+
+// Whether what it returns is an address.
+inline bool ReturnsAddress(OpKind kind) {
+  return kind == OpKind::kMmap || kind == OpKind::kMremap;
+}
 
 // True iff everything `op` may touch lies in the window below `ceiling`, or it
 // cannot succeed.  `variables` of the process.
