@@ -4,7 +4,7 @@
 // Each benchmark is one template over two sides:
 //
 //   fault/NAME/model   the native kernel build, one simulated CPU
-//   fault/NAME/host    mmap(2), munmap(2), mprotect(2) and plain accesses
+//   fault/NAME/host    mmap(2), munmap(2), mprotect(2), mremap(2), accesses
 //
 // The file is a memfd on the host, and on the model a file of an image of the
 // variant that pages everything; on both all of it is in the page cache.
@@ -37,6 +37,7 @@ namespace {
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kPages = 512;  // of a region, and of the file
 constexpr uint64_t kCalls = 64;   // of system calls measured one by one
+constexpr uint64_t kMoved = 16;   // pages of one mremap
 
 // No page of zeros: cramfs has no block for such a one.
 std::vector<uint8_t> FileBytes() {
@@ -52,7 +53,7 @@ std::vector<uint8_t> FileBytes() {
 //   Do(f)             runs f as whoever may make the calls below
 //   Map(at, pages, prot, from)   private; at 0: anywhere; from: page of the
 //                     file, kAnonymous for none
-//   Unmap, Protect, Load, Store
+//   Unmap, Protect, Load, Store; Move: mremap to where nothing is
 //   Faults()          taken so far by this thread or task
 constexpr int64_t kAnonymous = -1;
 
@@ -95,6 +96,13 @@ class HostSide {
   void Protect(uint64_t at, uint64_t pages, int prot) {
     if (mprotect(reinterpret_cast<void*>(at), pages * kPage, prot) != 0) {
       Fail("mprotect");
+    }
+  }
+  void Move(uint64_t from, uint64_t to, uint64_t pages) {
+    if (mremap(reinterpret_cast<void*>(from), pages * kPage, pages * kPage,
+               MREMAP_MAYMOVE | MREMAP_FIXED,
+               reinterpret_cast<void*>(to)) == MAP_FAILED) {
+      Fail("mremap");
     }
   }
   void Load(uint64_t at) {
@@ -170,6 +178,12 @@ class ModelSide {
     const int64_t result =
         machine_->kernel().sys_mprotect(at, pages * kPage, prot);
     if (result != 0) Fail("mprotect", result);
+  }
+  void Move(uint64_t from, uint64_t to, uint64_t pages) {
+    const int64_t result =
+        machine_->kernel().sys_mremap(from, pages * kPage, pages * kPage,
+                                      FL_MREMAP_MAYMOVE | FL_MREMAP_FIXED, to);
+    if (result < 0) Fail("mremap", result);
   }
   void Load(uint64_t at) { Access(FL_LOAD, at); }
   void Store(uint64_t at) { Access(FL_STORE, at); }
@@ -319,6 +333,23 @@ void ProtectSplit(Side* side, Section* section) {
   side->Unmap(at, 4 * kCalls);
 }
 
+// To and fro between two places with a hole between them.
+template <typename Side>
+void MovePopulated(Side* side, Section* section) {
+  uint64_t from = MapAnonymous(side, 3 * kMoved);
+  uint64_t to = from + 2 * kMoved * kPage;
+  side->Unmap(from + kMoved * kPage, 2 * kMoved);
+  for (uint64_t i = 0; i < kMoved; ++i) side->Store(from + i * kPage);
+  auto faults = [side] { return side->Faults(); };
+  section->Start(faults());
+  for (uint64_t i = 0; i < kCalls; ++i) {
+    side->Move(from, to, kMoved);
+    std::swap(from, to);
+  }
+  section->Stop(faults);
+  side->Unmap(from, kMoved);
+}
+
 struct Subject {
   const char* name;
   const char* title;
@@ -347,6 +378,8 @@ constexpr Subject kSubjects[] = {
      MapUnmap<HostSide>, kCalls},
     {"mprotect_split", "mprotect that splits in three", ProtectSplit<ModelSide>,
      ProtectSplit<HostSide>, kCalls},
+    {"mremap_move", "mremap that moves 16 populated pages",
+     MovePopulated<ModelSide>, MovePopulated<HostSide>, kCalls},
 };
 
 std::string NameOf(const Subject& subject, const char* side) {

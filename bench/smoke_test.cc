@@ -112,7 +112,7 @@ TEST_F(SmokeTest, EachFaultStandsBesideTheHosts) {
   for (const char* name :
        {"anonymous_write", "anonymous_read", "file_read_single",
         "file_read_around", "private_file_write", "munmap_populated",
-        "mmap_munmap", "mprotect_split"}) {
+        "mmap_munmap", "mprotect_split", "mremap_move"}) {
     for (const char* side : {"model", "host"}) {
       EXPECT_TRUE(Has(absl::StrCat("fault/", name, "/", side)))
           << name << " " << side;

@@ -64,15 +64,17 @@ bool Unaccountable(const Seam& seam) {
   return seam.anonymous && !seam.writable;
 }
 
-// Only seams at which one side may have lost VM_ACCOUNT.
+// Only seams at which one side may have lost VM_ACCOUNT.  Later, what merged
+// on one side alone has spread an anon_vma of its own.
 bool Unaccounted(const RuleContext& context, const SerialStep& model,
                  const SerialStep& host) {
   const Seams seams = SeamsOf(model, host);
   return seams.comparable &&
-         std::all_of(seams.host_only.begin(), seams.host_only.end(),
-                     Unaccountable) &&
-         std::all_of(seams.model_only.begin(), seams.model_only.end(),
-                     Unaccountable);
+         (context.used ||
+          std::all_of(seams.host_only.begin(), seams.host_only.end(),
+                      Unaccountable) &&
+              std::all_of(seams.model_only.begin(), seams.model_only.end(),
+                          Unaccountable));
 }
 
 // The host has closed seams that the model has not.  What it merged may then
@@ -230,8 +232,7 @@ bool MovedSeveral(const RuleContext& context, const SerialStep& model,
 // the host alone.
 bool MovedMerged(const RuleContext& context, const SerialStep& model,
                  const SerialStep& host) {
-  if (model.op->kind != OpKind::kMremap || model.value != -kEfault ||
-      host.value < 0) {
+  if (model.op->kind != OpKind::kMremap || model.value != -kEfault) {
     return false;
   }
   const Range source = RangeOf(model.below, model.op->length);
