@@ -422,7 +422,8 @@ const std::vector<BadVerdict>& DirectoryVerdicts() {
        0,
        {{"", "dir a c d e h l m n p q r s sixsix t u w c"}, {"x", "ENOENT"}}},
       {"NamePaddedTooMuch",
-       "warning: /six: name padded with more NULs than needed",
+       "DATA_LOSS: /six: name padded with more NULs than needed, at image "
+       "offset {inode /sixsix}",
        0,
        {{"", "dir a c d e h l m n p q r s six t u w x"}, {"sixsix", "ENOENT"}}},
       {"NameOfControlCharacters",

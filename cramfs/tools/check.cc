@@ -106,7 +106,7 @@ class Checker {
   void CheckSuperblock();
   // Each returns whether to go on.
   bool CheckTree();
-  void CheckNode(const Node& node);
+  bool CheckNode(const Node& node);
   void AddFile(const Node& node, uint32_t parent);
   bool CheckPointers();
   bool CheckOverlaps();
@@ -202,7 +202,7 @@ bool Checker::CheckTree() {
       case TreeWalker::Step::kNode: {
         const Node& node = walker.node();
         const uint32_t parent = way.empty() ? 0 : way.back();
-        CheckNode(node);
+        if (!CheckNode(node)) return false;
         if (node.is_directory()) {
           way.push_back(static_cast<uint32_t>(directories_.size()));
           directories_.push_back({parent, node.inode_position});
@@ -228,7 +228,7 @@ bool Checker::CheckTree() {
   }
 }
 
-void Checker::CheckNode(const Node& node) {
+bool Checker::CheckNode(const Node& node) {
   ++report_.files;
   const Inode& inode = node.inode;
   if (node.is_directory()) {
@@ -241,8 +241,11 @@ void Checker::CheckNode(const Node& node) {
     Warn(node.path, "device number of more than 16 bits");
   }
   if (node.path != "/" && inode.name_length >= node.name().size() + 4) {
-    Warn(node.path, "name padded with more NULs than needed");
+    // The kernel lists it and does not find it: it compares padded lengths.
+    return !Full(Damaged(node, "name padded with more NULs than needed",
+                         node.inode_position));
   }
+  return true;
 }
 
 void Checker::AddFile(const Node& node, uint32_t parent) {

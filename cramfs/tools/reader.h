@@ -121,7 +121,8 @@ struct CheckOptions {
 //
 // Errors
 //   superblock  CRC (magic, size, flags, root: Open refuses the image)
-//   tree        entries cut, names empty or with NUL or '/', ".", "..", twice
+//   tree        entries cut, names empty, with NUL or '/', or padded with more
+//               NULs than needed (listed, and not found), ".", "..", twice
 //               in one directory, out of the order that SORTED_DIRS promises;
 //               directories that contain themselves, overlap, or lie in the
 //               superblock or beyond the end; more than kMaxReadDepth levels,
@@ -142,8 +143,8 @@ struct CheckOptions {
 //   image       bytes after its end; bytes not 0 that belong to nothing:
 //               neither pad nor what mkcramfs -i inserts before a shifted
 //               root, nor shown by a mapping, behind a direct tail in its page
-//   tree        names padded with more NULs than needed, empty directories
-//               with an offset, device numbers of more than 16 bits
+//   tree        empty directories with an offset, device numbers of more than
+//               16 bits
 //   data        bytes after a stream, holes the superblock does not announce,
 //               one inode number (the same data) under two modes or owners
 //

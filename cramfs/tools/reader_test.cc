@@ -198,6 +198,8 @@ const Corruption kCorruptions[] = {
      "/: a name that stands for a directory"},
     {"NameDotDot", [](Victim* v) { v->SetName("/a", ".."); },
      "/: a name that stands for a directory"},
+    {"NamePaddedTwice", [](Victim* v) { v->SetName("/small", "s"); },
+     "/s: name padded with more NULs"},
     {"NameTwice", [](Victim* v) { v->SetName("/d", "a"); },
      "/: a name given twice"},
     {"OrderBroken", [](Victim* v) { v->SetName("/d", "zz"); },
@@ -532,8 +534,6 @@ const Oddity kOddities[] = {
        v->bytes[v->bytes.size() - 1] = 1;
      },
      "image: 10 bytes in 1 places belong to nothing"},
-    {"NamePaddedTwice", [](Victim* v) { v->SetName("/small", "s"); },
-     "/s: name padded with more NULs"},
     {"EmptyDirectoryWithOffset",
      [](Victim* v) { v->ChangeInode("/a/b", [](Inode* i) { i->size = 0; }); },
      "/a/b: empty directory with an offset"},
