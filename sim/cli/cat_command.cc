@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/flags.h"
 #include "sim/cli/image_input.h"
@@ -33,12 +35,9 @@ int CatCommand(Io& io, const Args& args) {
                 "byte.  Of a file that\ncannot be read whole nothing is "
                 "written; the others are.");
   Args positional;
-  absl::Status status = flags.Parse(args, &positional);
-  if (!status.ok()) return Complain(io, status.message(), kExitImageUsage);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended =
+      EndsAtFlags(io, args, &flags, &positional, kExitImageUsage);
+  if (ended) return *ended;
   if (positional.size() < 2) {
     return Complain(io, "cat: expected an image and files in it (cat --help)",
                     kExitImageUsage);

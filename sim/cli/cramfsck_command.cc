@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cramfs/tools/extract.h"
 #include "cramfs/tools/reader.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/flags.h"
 #include "sim/cli/image_input.h"
@@ -65,12 +67,9 @@ int CramfsckCommand(Io& io, const Args& args) {
                   "most bytes to extract (default: 1024 times the image)", 1,
                   UINT64_MAX, &limit);
   std::vector<std::string> files;
-  const absl::Status status = flags.Parse(args, &files);
-  if (!status.ok()) return Complain(io, status.message(), kExitImageUsage);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return FinishImageOutput(io, kExitOk);
-  }
+  const std::optional<int> ended =
+      EndsAtFlags(io, args, &flags, &files, kExitImageUsage);
+  if (ended) return *ended;
   if (files.size() != 1) {
     return Complain(io, "cramfsck: expected one image (cramfsck --help)",
                     kExitImageUsage);

@@ -6,11 +6,13 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/demo.h"
 #include "sim/cli/flags.h"
@@ -77,18 +79,14 @@ int DemoCommand(Io& io, const Args& args) {
   flags.AddString("json", "FILE", "results as JSON too (docs/json.md)",
                   &json_path);
   Args positional;
-  absl::Status status = flags.Parse(args, &positional);
-  if (!status.ok()) return Complain(io, status);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended = EndsAtFlags(io, args, &flags, &positional);
+  if (ended) return *ended;
   if (!positional.empty()) {
     return Complain(io, absl::StrCat("demo: unexpected '", positional[0], "'"),
                     kExitUsage);
   }
   AtomicFile json;
-  status = json.Open(json_path);
+  absl::Status status = json.Open(json_path);
   if (!status.ok()) return Complain(io, status);
 
   options.keep = !keep.empty();

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/flags.h"
 #include "sim/cli/json.h"
@@ -209,12 +211,8 @@ int ExploreCommand(Io& io, const Args& args) {
   flags.AddString("json", "FILE", "results as JSON too (docs/json.md)",
                   &given.json);
   Args files;
-  absl::Status status = flags.Parse(args, &files);
-  if (!status.ok()) return Complain(io, status);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended = EndsAtFlags(io, args, &flags, &files);
+  if (ended) return *ended;
 
   if (given.variants.empty()) given.variants = {"all"};
   absl::StatusOr<std::vector<std::string>> checkers =
@@ -257,7 +255,7 @@ int ExploreCommand(Io& io, const Args& args) {
     }
   }
   AtomicFile json;
-  status = json.Open(given.json);
+  absl::Status status = json.Open(given.json);
   if (!status.ok()) return Complain(io, status);
 
   std::vector<RunRecord> runs;

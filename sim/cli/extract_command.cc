@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "cramfs/tools/extract.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/flags.h"
 #include "sim/cli/image_input.h"
@@ -32,12 +34,9 @@ int ExtractCommand(Io& io, const Args& args) {
                   "most bytes to extract (default: 1024 times the image)", 1,
                   UINT64_MAX, &limit);
   std::vector<std::string> words;
-  const absl::Status status = flags.Parse(args, &words);
-  if (!status.ok()) return Complain(io, status.message(), kExitImageUsage);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return FinishImageOutput(io, kExitOk);
-  }
+  const std::optional<int> ended =
+      EndsAtFlags(io, args, &flags, &words, kExitImageUsage);
+  if (ended) return *ended;
   if (words.size() < 2) {
     return Complain(
         io, "extract: expected an image and a directory (extract --help)",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/explore_command.h"
 #include "sim/cli/flags.h"
@@ -196,12 +198,8 @@ int HostCommand(Io& io, const Args& args) {
   flags.AddString("json", "FILE", "results as JSON too (docs/json.md)",
                   &json_path);
   Args files;
-  absl::Status status = flags.Parse(args, &files);
-  if (!status.ok()) return Complain(io, status);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended = EndsAtFlags(io, args, &flags, &files);
+  if (ended) return *ended;
   if (generate > 0 && !files.empty()) {
     return Complain(io, "host: files, or --generate (host --help)", kExitUsage);
   }
@@ -222,7 +220,7 @@ int HostCommand(Io& io, const Args& args) {
     programs = *std::move(loaded);
   }
   AtomicFile json;
-  status = json.Open(json_path);
+  absl::Status status = json.Open(json_path);
   if (!status.ok()) return Complain(io, status);
 
   std::vector<RunRecord> runs;

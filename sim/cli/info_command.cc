@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/flags.h"
 #include "sim/cli/image_input.h"
@@ -352,12 +354,9 @@ int InfoCommand(Io& io, const Args& args) {
                 "each block of the file is.  A block is mappable\nif it is "
                 "raw, direct, and on a page boundary of the image.");
   Args positional;
-  absl::Status status = flags.Parse(args, &positional);
-  if (!status.ok()) return Complain(io, status.message(), kExitImageUsage);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended =
+      EndsAtFlags(io, args, &flags, &positional, kExitImageUsage);
+  if (ended) return *ended;
   if (positional.empty()) {
     return Complain(io, "info: expected an image (info --help)",
                     kExitImageUsage);

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/explore_command.h"
 #include "sim/cli/flags.h"
@@ -89,12 +91,8 @@ int ListCommand(Io& io, const Args& args) {
   FlagSet flags("list", "variants|fixes|litmus|checkers|strategies|defects",
                 "Lists what there is.");
   Args positional;
-  absl::Status status = flags.Parse(args, &positional);
-  if (!status.ok()) return Complain(io, status);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended = EndsAtFlags(io, args, &flags, &positional);
+  if (ended) return *ended;
   const std::string what = positional.size() == 1 ? positional[0] : "";
   if (what == "variants") {
     return ListOfKernel(io, 16, &fl_kernel::variant_name,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/flags.h"
 #include "sim/cli/litmus_files.h"
@@ -21,12 +23,8 @@ int LitmusCommand(Io& io, const Args& args) {
                 &check);
   flags.AddBool("format", "print canonically (comments are lost)", &format);
   Args files;
-  absl::Status status = flags.Parse(args, &files);
-  if (!status.ok()) return Complain(io, status);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended = EndsAtFlags(io, args, &flags, &files);
+  if (ended) return *ended;
   if (check == format) {
     return Complain(io, "litmus: expected either --check or --format",
                     kExitUsage);

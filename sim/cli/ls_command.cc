@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/flags.h"
 #include "sim/cli/image_input.h"
@@ -115,12 +117,9 @@ int LsCommand(Io& io, const Args& args) {
                 &recursive);
   flags.Short('R', "recursive");
   Args positional;
-  absl::Status status = flags.Parse(args, &positional);
-  if (!status.ok()) return Complain(io, status.message(), kExitImageUsage);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended =
+      EndsAtFlags(io, args, &flags, &positional, kExitImageUsage);
+  if (ended) return *ended;
   if (positional.empty()) {
     return Complain(io, "ls: expected an image (ls --help)", kExitImageUsage);
   }

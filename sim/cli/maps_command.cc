@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cramfs/tools/reader.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/explore_command.h"
 #include "sim/cli/flags.h"
@@ -133,12 +134,8 @@ int MapsCommand(Io& io, const Args& args) {
                 "load from the first page that is not direct, and print again",
                 &touch_tail);
   Args positional;
-  absl::Status status = flags.Parse(args, &positional);
-  if (!status.ok()) return Complain(io, status);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended = EndsAtFlags(io, args, &flags, &positional);
+  if (ended) return *ended;
   if (positional.size() != 2) {
     return Complain(io,
                     "maps: expected an image and a file in it (maps --help)",
@@ -152,7 +149,8 @@ int MapsCommand(Io& io, const Args& args) {
   if (variants->size() != 1) {
     return Complain(io, "maps: --variant: expected one", kExitUsage);
   }
-  status = ShowMaps(io, *file, arch, variants->front(), touch_tail);
+  absl::Status status =
+      ShowMaps(io, *file, arch, variants->front(), touch_tail);
   if (!status.ok()) return Complain(io, status);
   return kExitOk;
 }

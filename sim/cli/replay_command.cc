@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/explore_command.h"
 #include "sim/cli/finding_printer.h"
@@ -115,15 +117,11 @@ int ReplayCommand(Io& io, const Args& args) {
   flags.AddString("json", "FILE", "results as JSON too (docs/json.md)",
                   &json_path);
   Args positional;
-  absl::Status status = flags.Parse(args, &positional);
-  if (!status.ok()) return Complain(io, status);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended = EndsAtFlags(io, args, &flags, &positional);
+  if (ended) return *ended;
   ReplayInput input;
   input.litmus = litmus;
-  status = ReadArguments(positional, &input);
+  absl::Status status = ReadArguments(positional, &input);
   if (!status.ok()) return Complain(io, status);
   absl::StatusOr<std::vector<std::string>> checkers =
       ChooseCheckers(checker_names);

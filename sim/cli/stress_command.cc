@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "sim/cli/command_line.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/explore_command.h"
 #include "sim/cli/finding_printer.h"
@@ -66,12 +68,8 @@ int StressCommand(Io& io, const Args& args) {
   flags.AddString("json", "FILE", "results as JSON too (docs/json.md)",
                   &json_path);
   Args files;
-  absl::Status status = flags.Parse(args, &files);
-  if (!status.ok()) return Complain(io, status);
-  if (flags.help()) {
-    io.out << flags.HelpText();
-    return kExitOk;
-  }
+  const std::optional<int> ended = EndsAtFlags(io, args, &flags, &files);
+  if (ended) return *ended;
   if (variants.empty()) variants = {"all"};
   absl::StatusOr<std::vector<std::string>> checkers =
       ChooseCheckers(checker_names);
@@ -88,7 +86,7 @@ int StressCommand(Io& io, const Args& args) {
     }
   }
   AtomicFile json;
-  status = json.Open(json_path);
+  absl::Status status = json.Open(json_path);
   if (!status.ok()) return Complain(io, status);
 
   std::vector<RunRecord> runs;
