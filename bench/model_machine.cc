@@ -6,38 +6,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "sim/checker.h"
 #include "sim/kernel_library.h"
+#include "sim/kernel_log.h"
 #include "sim/native_runtime.h"
 
 namespace faultline {
-namespace {
-
-// The first thing that the kernel said of itself.
-class Listener : public Checker {
- public:
-  const char* name() const override { return "listener"; }
-  void OnReport(const KernelReport& report, const TaskView&) override {
-    if (!first_.empty()) return;
-    first_ = absl::StrCat(report.function ? report.function : "kernel", ": ",
-                          report.text ? report.text : "");
-  }
-  const std::string& first() const { return first_; }
-
- private:
-  std::string first_;
-};
-
-}  // namespace
-
 struct ModelMachine::Host {
   explicit Host(const KernelLibrary* library) : runtime(library) {
-    runtime.SetCheckers({&listener});
+    runtime.SetCheckers({&log});
     system = runtime.AddTask("system");
     main = runtime.AddTask("main");
   }
 
-  Listener listener;
+  KernelLog log;
   NativeRuntime runtime;
   NativeTask *system, *main;
 };
@@ -88,8 +69,8 @@ absl::StatusOr<std::unique_ptr<ModelMachine>> ModelMachine::Create(
 
 absl::Status ModelMachine::Run(absl::FunctionRef<void()> f) {
   const bool returned = host_->runtime.RunAs(host_->main, task_, f);
-  if (returned && host_->listener.first().empty()) return absl::OkStatus();
-  return absl::InternalError(host_->listener.first());
+  if (returned && host_->log.first().empty()) return absl::OkStatus();
+  return absl::InternalError(host_->log.first());
 }
 
 uint64_t ModelMachine::FreePages() const {

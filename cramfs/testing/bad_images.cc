@@ -14,20 +14,13 @@
 #include "absl/strings/str_split.h"
 #include "cramfs/testing/bad_images_internal.h"
 #include "cramfs/testing/image_editor.h"
+#include "cramfs/testing/test_files.h"
 #include "cramfs/tools/writer.h"
 
 namespace faultline::cramfs {
 namespace {
 
 constexpr uint32_t kPage = kBlockSize;
-
-std::vector<uint8_t> Text(uint32_t size, uint32_t seed) {
-  std::vector<uint8_t> data(size);
-  for (uint32_t i = 0; i < size; ++i) {
-    data[i] = static_cast<uint8_t>(1 + (i / 16 + i / kPage + seed * 31) % 255);
-  }
-  return data;
-}
 
 // Does not compress.
 std::vector<uint8_t> Noise(uint32_t size, uint32_t seed) {
@@ -42,22 +35,8 @@ std::vector<uint8_t> Noise(uint32_t size, uint32_t seed) {
 
 Entry FileOf(const char* name, std::vector<uint8_t> data,
              const std::string& kinds) {
-  FileLayout layout;
-  layout.tail = TailMode::kOwnPage;
-  for (uint32_t i = 0; i < kinds.size(); ++i) {
-    const BlockKind kind = kinds[i] == 'd'   ? BlockKind::kDirect
-                           : kinds[i] == 'D' ? BlockKind::kDirectCompressed
-                           : kinds[i] == 'r' ? BlockKind::kRaw
-                           : kinds[i] == '-' ? BlockKind::kHole
-                                             : BlockKind::kCompressed;
-    layout.runs.push_back({i, i, kind});
-    if (kind != BlockKind::kHole) continue;
-    std::fill(data.begin() + i * kPage, data.begin() + (i + 1) * kPage,
-              uint8_t{0});
-  }
-  Entry entry = Entry::File(name, std::move(data));
-  entry.layout = layout;
-  return entry;
+  return FileOfKinds(name, std::move(data), kinds, DirectAlignment::kPage,
+                     TailMode::kOwnPage);
 }
 
 // One of everything.  The entries of the root stand in the image in this
@@ -65,23 +44,23 @@ Entry FileOf(const char* name, std::vector<uint8_t> data,
 std::vector<uint8_t> Undamaged(ByteOrder order, bool pad) {
   Entry root = Entry::Directory("");
   Entry& a = root.Add(Entry::Directory("a"));
-  a.Add(Entry::Directory("b")).Add(Entry::File("deep", Text(10, 1)));
-  a.Add(Entry::File("f", Text(2 * kPage + 100, 2)));
-  root.Add(FileOf("c", Text(3 * kPage, 3), "ccc"));
-  root.Add(FileOf("d", Text(2 * kPage + 100, 4), "ddd"));
+  a.Add(Entry::Directory("b")).Add(Entry::File("deep", PageText(10, 1)));
+  a.Add(Entry::File("f", PageText(2 * kPage + 100, 2)));
+  root.Add(FileOf("c", PageText(3 * kPage, 3), "ccc"));
+  root.Add(FileOf("d", PageText(2 * kPage + 100, 4), "ddd"));
   root.Add(Entry::File("e", {}));
-  root.Add(FileOf("h", Text(3 * kPage, 5), "c-c"));
+  root.Add(FileOf("h", PageText(3 * kPage, 5), "c-c"));
   root.Add(Entry::Symlink("l", "a/f"));
-  root.Add(FileOf("m", Text(3 * kPage, 6), "Drc"));
+  root.Add(FileOf("m", PageText(3 * kPage, 6), "Drc"));
   root.Add(FileOf("n", Noise(2 * kPage, 7), "cc"));
   root.Add(Entry::Device("p", S_IFIFO | 0600, 0, 0));
   root.Add(Entry::Device("q", S_IFSOCK | 0600, 0, 0));
-  root.Add(FileOf("r", Text(2 * kPage + 50, 8), "rrr"));
+  root.Add(FileOf("r", PageText(2 * kPage + 50, 8), "rrr"));
   root.Add(FileOf("s", Noise(kPage / 2, 9), "c"));
-  root.Add(Entry::File("sixsix", Text(6, 10)));
+  root.Add(Entry::File("sixsix", PageText(6, 10)));
   root.Add(Entry::Device("t", S_IFCHR | 0600, 4, 1));
   root.Add(Entry::Device("u", S_IFBLK | 0600, 8, 2));
-  root.Add(FileOf("w", Text(3 * kPage, 11), "ddd"));
+  root.Add(FileOf("w", PageText(3 * kPage, 11), "ddd"));
   root.Add(FileOf("x", Noise(2 * kPage, 12), "cD"));
   BuildOptions options;
   options.byte_order = order;

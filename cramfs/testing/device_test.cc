@@ -90,7 +90,7 @@ TEST_P(DeviceTest, SuperblockThatCannotBeReadIsNoFileSystem) {
 TEST_P(DeviceTest, PageThatCannotBeReadIsZerosAsInTheKernel) {
   Entry root = Entry::Directory("");
   root.Add(FileOf("raw", 4 * kPage, "dddd"));
-  root.Add(Entry::File("zipped", Text(20, 3)));
+  root.Add(Entry::File("zipped", PageText(20, 3)));
   const std::vector<uint8_t> image = MustBuild(root);
   const uint64_t raw = Place(image, "/raw").blocks.at(1).offset;
   const uint64_t zipped = Place(image, "/zipped").blocks.at(0).offset;
@@ -104,7 +104,7 @@ TEST_P(DeviceTest, PageThatCannotBeReadIsZerosAsInTheKernel) {
     std::vector<uint8_t> expected = root.children[0].data;
     std::fill_n(expected.begin() + kPage, kPage, 0);
     EXPECT_TRUE(machine.Read(machine.Open("raw")) == expected);
-    EXPECT_TRUE(machine.Read(machine.Open("zipped")) == Text(20, 3));
+    EXPECT_TRUE(machine.Read(machine.Open("zipped")) == PageText(20, 3));
   }
   {
     TestMachine machine("x86-64", physmem(), image);
@@ -154,8 +154,8 @@ TEST_P(DeviceTest, RangeThatWrapsIsNotFoundInABuffer) {
 
 TEST_P(DeviceTest, MountsShareTheBuffersAndSeeTheirOwnDevice) {
   Entry first = Entry::Directory(""), second = Entry::Directory("");
-  first.Add(Entry::File("f", Text(100, 1)));
-  second.Add(Entry::File("f", Text(100, 2)));
+  first.Add(Entry::File("f", PageText(100, 1)));
+  second.Add(Entry::File("f", PageText(100, 2)));
   const std::vector<uint8_t> image = MustBuild(first);
   const std::vector<uint8_t> other = MustBuild(second);
   ASSERT_EQ(other.size(), kPage);
@@ -177,8 +177,8 @@ TEST_P(DeviceTest, MountsShareTheBuffersAndSeeTheirOwnDevice) {
         kernel.mount("cramfs", absl::StrCat("dev=", image.size()).c_str(), &sb),
         0);
     EXPECT_EQ(machine.StatError("none"), -kEnoent);
-    EXPECT_EQ(read(sb), Text(100, 2));
-    EXPECT_EQ(read(machine.sb()), Text(100, 1));
+    EXPECT_EQ(read(sb), PageText(100, 2));
+    EXPECT_EQ(read(machine.sb()), PageText(100, 1));
     file* open = nullptr;
     ASSERT_EQ(kernel.open(sb, "f", &open), 0);
     EXPECT_EQ(kernel.umount(sb), -kEbusy);

@@ -28,9 +28,9 @@ constexpr int kEnxio = 6, kEnodev = 19, kEnotdir = 20, kEisdir = 21,
 
 Entry Links() {
   Entry root = Entry::Directory("");
-  root.Add(Entry::File("file", Text(5000, 1), 0640));
+  root.Add(Entry::File("file", PageText(5000, 1), 0640));
   Entry& dir = root.Add(Entry::Directory("dir", 0700));
-  dir.Add(Entry::File("inner", Text(100, 2)));
+  dir.Add(Entry::File("inner", PageText(100, 2)));
   dir.Add(Entry::Symlink("up", "../file"));
   dir.Add(Entry::Symlink("absolute", "/dir/inner"));
   Entry& sub = dir.Add(Entry::Directory("sub"));
@@ -77,7 +77,8 @@ TEST_P(DirectoryTest, EveryEntryIsListedOnceWithItsTypeAndStatsInodeNumber) {
   Entry root = Entry::Directory("");
   std::vector<std::string> names = {"a",    "ab",       "abc",
                                     "abcd", "\xc3\xa9", std::string(252, 'n')};
-  for (const std::string& name : names) root.Add(Entry::File(name, Text(9, 1)));
+  for (const std::string& name : names)
+    root.Add(Entry::File(name, PageText(9, 1)));
   root.Add(Entry::Directory("dir"));
   root.Add(Entry::Symlink("link", "a"));
   root.Add(Entry::Device("null", kCharacter | 0666, 1, 3));
@@ -203,7 +204,7 @@ TEST_P(DirectoryTest, LinksAreFollowedWhereverTheyStand) {
     EXPECT_EQ(machine.Stat(one.path).ino, machine.Stat(one.same_as).ino)
         << one.path;
   }
-  EXPECT_EQ(machine.Read(machine.Open("dir/sub/top")), Text(5000, 1));
+  EXPECT_EQ(machine.Read(machine.Open("dir/sub/top")), PageText(5000, 1));
 }
 
 TEST_P(DirectoryTest, PathsThatLeadNowhereSayWhy) {
@@ -291,7 +292,7 @@ TEST_P(DirectoryTest, DirectoryThatHoldsItselfIsWalkedAsFarAsThePathGoes) {
   Entry root = Entry::Directory("");
   root.Add(Entry::Directory("d"))
       .Add(Entry::Directory("d"))
-      .Add(Entry::File("f", Text(3, 1)));
+      .Add(Entry::File("f", PageText(3, 1)));
   std::vector<uint8_t> image = MustBuild(root);
   // The root's only entry, and the only one of "/d": the same bytes now.
   memcpy(image.data() + kSuperblockSize + 16, image.data() + kSuperblockSize,
@@ -328,7 +329,7 @@ TEST_P(DirectoryTest, SpecialFilesHaveNumbersAndNoData) {
 
 TEST_P(DirectoryTest, StatTellsModeOwnerSizeAndBlocks) {
   Entry root = Entry::Directory("");
-  Entry file = Entry::File("f", Text(5000, 1), 04751);
+  Entry file = Entry::File("f", PageText(5000, 1), 04751);
   file.uid = 65535;
   file.gid = 200;
   root.Add(std::move(file));
@@ -409,7 +410,7 @@ TEST_P(DirectoryTest, LseekAllowsWhatTheFileSystemAllows) {
 }
 
 TEST_P(DirectoryTest, ReadsStartAndEndAnywhere) {
-  const std::vector<uint8_t> data = Text(3 * kPage + 7, 5);
+  const std::vector<uint8_t> data = PageText(3 * kPage + 7, 5);
   Entry root = Entry::Directory("");
   root.Add(Entry::File("f", data));
   TestMachine machine("x86-64", true, MustBuild(root));
@@ -433,7 +434,7 @@ TEST_P(DirectoryTest, ReadsStartAndEndAnywhere) {
 }
 
 TEST_P(DirectoryTest, PipeOfSixteenPagesFillsAndOutlivesTheFileSystem) {
-  const std::vector<uint8_t> data = Text(20 * kPage, 5);
+  const std::vector<uint8_t> data = PageText(20 * kPage, 5);
   Entry root = Entry::Directory("");
   root.Add(Entry::File("f", data));
   TestMachine machine("x86-64", true, MustBuild(root));

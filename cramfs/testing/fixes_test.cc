@@ -128,8 +128,8 @@ TEST_P(FixesTest, NamelessEntryEndsASearchOnlyWithTheFix) {
 
 TEST_P(FixesTest, EntriesThatShareDataKeepTheirOwnModeAndOwner) {
   Entry root = Entry::Directory("");
-  root.Add(Entry::File("a", Text(5000, 1), 0600));
-  root.Add(Entry::File("b", Text(5000, 1), 0600));
+  root.Add(Entry::File("a", PageText(5000, 1), 0600));
+  root.Add(Entry::File("b", PageText(5000, 1), 0600));
   std::vector<uint8_t> image = MustBuild(root);
   ASSERT_EQ(Place(image, "/a").table, Place(image, "/b").table);
   // b: -rwsr-xr-x of user 7.
@@ -156,8 +156,8 @@ TEST_P(FixesTest, EntriesThatShareDataKeepTheirOwnModeAndOwner) {
       ASSERT_EQ(list.size(), 2u);
       EXPECT_EQ(list[0].ino, stat_a.ino);
       EXPECT_EQ(list[1].ino, stat_b.ino);
-      EXPECT_EQ(machine.Read(machine.Open("a")), Text(5000, 1));
-      EXPECT_EQ(machine.Read(machine.Open("b")), Text(5000, 1));
+      EXPECT_EQ(machine.Read(machine.Open("a")), PageText(5000, 1));
+      EXPECT_EQ(machine.Read(machine.Open("b")), PageText(5000, 1));
     }
   }
 }
@@ -165,7 +165,7 @@ TEST_P(FixesTest, EntriesThatShareDataKeepTheirOwnModeAndOwner) {
 TEST_P(FixesTest, FileAndDirectoryOnOneOffsetStayWhatTheyAre) {
   Entry root = Entry::Directory("");
   root.Add(Entry::Directory("d")).Add(Entry::File("x", {}));
-  root.Add(Entry::File("f", Text(16, 1)));
+  root.Add(Entry::File("f", PageText(16, 1)));
   std::vector<uint8_t> image = MustBuild(root);
   // Offset, size and name's length of d, for f.
   memcpy(image.data() + kSuperblockSize + 16 + 4,

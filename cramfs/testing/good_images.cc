@@ -11,20 +11,13 @@
 #include "absl/strings/str_cat.h"
 #include "cramfs/testing/bad_images.h"
 #include "cramfs/testing/image_editor.h"
+#include "cramfs/testing/test_files.h"
 #include "cramfs/tools/writer.h"
 
 namespace faultline::cramfs {
 namespace {
 
 constexpr uint32_t kPage = kBlockSize;
-
-std::vector<uint8_t> Text(uint32_t size, uint32_t seed) {
-  std::vector<uint8_t> data(size);
-  for (uint32_t i = 0; i < size; ++i) {
-    data[i] = static_cast<uint8_t>(1 + (i / 16 + i / kPage + seed * 31) % 255);
-  }
-  return data;
-}
 
 std::vector<uint8_t> MustBuild(const Entry& root,
                                const BuildOptions& options = {}) {
@@ -40,31 +33,15 @@ Entry FileOf(const std::string& name, uint32_t size, const std::string& kinds,
              DirectAlignment alignment = DirectAlignment::kPage,
              TailMode tail = TailMode::kPacked) {
   std::vector<uint8_t> data =
-      Text(size, static_cast<uint32_t>(name.back()) + size);
-  FileLayout layout;
-  layout.alignment = alignment;
-  layout.tail = tail;
-  for (uint32_t i = 0; i < kinds.size(); ++i) {
-    const BlockKind kind = kinds[i] == 'd'   ? BlockKind::kDirect
-                           : kinds[i] == 'D' ? BlockKind::kDirectCompressed
-                           : kinds[i] == 'r' ? BlockKind::kRaw
-                           : kinds[i] == '-' ? BlockKind::kHole
-                                             : BlockKind::kCompressed;
-    layout.runs.push_back({i, i, kind});
-    if (kind != BlockKind::kHole) continue;
-    const uint32_t end = std::min(size, (i + 1) * kPage);
-    std::fill(data.begin() + i * kPage, data.begin() + end, uint8_t{0});
-  }
-  Entry entry = Entry::File(name, std::move(data));
-  entry.layout = layout;
-  return entry;
+      PageText(size, static_cast<uint32_t>(name.back()) + size);
+  return FileOfKinds(name, std::move(data), kinds, alignment, tail);
 }
 
 Entry SmallTree() {
   Entry root = Entry::Directory("");
   Entry& a = root.Add(Entry::Directory("a"));
-  a.Add(Entry::Directory("b")).Add(Entry::File("deep", Text(10, 1)));
-  a.Add(Entry::File("f", Text(2 * kPage + 100, 2)));
+  a.Add(Entry::Directory("b")).Add(Entry::File("deep", PageText(10, 1)));
+  a.Add(Entry::File("f", PageText(2 * kPage + 100, 2)));
   root.Add(FileOf("d", 2 * kPage + 100, "ddd"));
   root.Add(Entry::File("empty", {}));
   root.Add(Entry::Symlink("l", "a/f"));
@@ -110,14 +87,14 @@ Entry DeepTree(int levels) {
   Entry root = Entry::Directory("");
   Entry* at = &root;
   for (int i = 0; i < levels; ++i) at = &at->Add(Entry::Directory("d"));
-  at->Add(Entry::File("f", Text(100, 1)));
+  at->Add(Entry::File("f", PageText(100, 1)));
   return root;
 }
 
 Entry LongNames() {
   Entry root = Entry::Directory("");
   for (uint32_t length = 1; length <= 252; ++length) {
-    root.Add(Entry::File(std::string(length, 'n'), Text(length, length)));
+    root.Add(Entry::File(std::string(length, 'n'), PageText(length, length)));
   }
   return root;
 }
@@ -127,7 +104,7 @@ Entry NamesOfEveryByte() {
   for (int byte = 1; byte < 256; ++byte) {
     if (byte == '/' || byte == '.') continue;
     root.Add(Entry::File(std::string(1, static_cast<char>(byte)),
-                         Text(10, static_cast<uint32_t>(byte))));
+                         PageText(10, static_cast<uint32_t>(byte))));
   }
   return root;
 }
@@ -135,20 +112,20 @@ Entry NamesOfEveryByte() {
 Entry Merged() {
   Entry root = Entry::Directory("");
   for (const char* name : {"one", "two", "three"}) {
-    root.Add(Entry::File(name, Text(kPage + 1, 1)));
+    root.Add(Entry::File(name, PageText(kPage + 1, 1)));
   }
-  root.Add(Entry::File("other-mode", Text(kPage + 1, 1), 04755));
-  Entry& owner = root.Add(Entry::File("other-owner", Text(kPage + 1, 1)));
+  root.Add(Entry::File("other-mode", PageText(kPage + 1, 1), 04755));
+  Entry& owner = root.Add(Entry::File("other-owner", PageText(kPage + 1, 1)));
   owner.uid = 1000;
   return root;
 }
 
 Entry Extremes() {
   Entry root = Entry::Directory("", 07777);
-  Entry& file = root.Add(Entry::File("file", Text(1, 1), 07777));
+  Entry& file = root.Add(Entry::File("file", PageText(1, 1), 07777));
   file.uid = 65535;
   file.gid = 255;
-  root.Add(Entry::File("nothing", Text(2, 1), 0));
+  root.Add(Entry::File("nothing", PageText(2, 1), 0));
   root.Add(Entry::Symlink("link", std::string(4095, 'x')));
   root.Add(Entry::Device("block", S_IFBLK | 0600, 255, 255));
   root.Add(Entry::Device("char", S_IFCHR | 0600, 0, 0));
@@ -184,7 +161,7 @@ std::vector<uint8_t> EndsWithItsDirectory() {
 // Where the last stream ends, nothing follows.
 std::vector<uint8_t> EndsWithItsData() {
   Entry root = Entry::Directory("");
-  root.Add(Entry::File("f", Text(100, 1)));
+  root.Add(Entry::File("f", PageText(100, 1)));
   ImageEditor editor(MustBuild(root));
   const BlockInfo last = editor.block("/f", 0);
   editor.SetSuper(4, last.offset + last.length);

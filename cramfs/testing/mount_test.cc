@@ -68,7 +68,7 @@ TEST_P(VariantTest, WrittenPageIsPrivateAndLeavesTheRomAlone) {
 
 TEST_P(VariantTest, FileWithoutExtendedPointersInTheImageIsPaged) {
   Entry root = Entry::Directory("");
-  root.Add(Entry::File("f", Text(3 * kPage, 1)));
+  root.Add(Entry::File("f", PageText(3 * kPage, 1)));
   TestMachine machine(arch(), true, MustBuild(root));
   ASSERT_EQ(machine.MountVariant(variant()), 0);
   ExpectReadsBack(machine, root);
@@ -212,10 +212,10 @@ TEST(LookupTest, NamesOfEveryLengthAndByteAreFoundAndNoOthers) {
       "abcde", "\xc3\xa9", "Z",   std::string(252, 'n')};
   Entry& deep = root.Add(Entry::Directory("dir")).Add(Entry::Directory("sub"));
   for (uint32_t i = 0; i < names.size(); ++i) {
-    deep.Add(Entry::File(names[i], Text(i + 1, i)));
+    deep.Add(Entry::File(names[i], PageText(i + 1, i)));
   }
   for (uint32_t i = 0; i < names.size(); ++i) {
-    root.Add(Entry::File(names[i], Text(i + 100, i)));
+    root.Add(Entry::File(names[i], PageText(i + 100, i)));
   }
   for (const bool sorted : {true, false}) {
     std::vector<uint8_t> image = MustBuild(root);
@@ -224,9 +224,9 @@ TEST(LookupTest, NamesOfEveryLengthAndByteAreFoundAndNoOthers) {
     ASSERT_EQ(machine.MountVariant("v3"), 0);
     for (uint32_t i = 0; i < names.size(); ++i) {
       SCOPED_TRACE(names[i]);
-      EXPECT_EQ(machine.Read(machine.Open(names[i])), Text(i + 100, i));
+      EXPECT_EQ(machine.Read(machine.Open(names[i])), PageText(i + 100, i));
       EXPECT_EQ(machine.Read(machine.Open("dir/sub/" + names[i])),
-                Text(i + 1, i));
+                PageText(i + 1, i));
     }
     for (const char* missing : {"b", "aa", "abz", "abcdef", "A", "\xff", "zz",
                                 "dir/x", "dir/sub/abx"}) {
@@ -237,7 +237,7 @@ TEST(LookupTest, NamesOfEveryLengthAndByteAreFoundAndNoOthers) {
 
 TEST(LookupTest, EntryWithoutANameIsEio) {
   Entry root = Entry::Directory("");
-  root.Add(Entry::File("abcd", Text(5, 1)));
+  root.Add(Entry::File("abcd", PageText(5, 1)));
   std::vector<uint8_t> image = MustBuild(root);
   memset(image.data() + kSuperblockSize + kInodeSize, 0, 4);
   TestMachine machine("x86-64", true, image);

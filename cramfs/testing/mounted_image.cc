@@ -94,21 +94,6 @@ Mapping ParseMapping(absl::string_view line) {
   return mapping;
 }
 
-BlockKind KindOf(char c) {
-  switch (c) {
-    case 'd':
-      return BlockKind::kDirect;
-    case 'D':
-      return BlockKind::kDirectCompressed;
-    case 'r':
-      return BlockKind::kRaw;
-    case '-':
-      return BlockKind::kHole;
-    default:
-      return BlockKind::kCompressed;
-  }
-}
-
 }  // namespace
 
 TestMachine::TestMachine(const std::string& arch, bool physmem,
@@ -311,29 +296,10 @@ const std::vector<std::string>& TestMachine::log() const {
   return TheConsole().lines;
 }
 
-std::vector<uint8_t> Text(uint32_t size, uint32_t seed) {
-  std::vector<uint8_t> data(size);
-  for (uint32_t i = 0; i < size; ++i) {
-    data[i] = static_cast<uint8_t>(1 + (i / 16 + i / kPage + seed * 31) % 255);
-  }
-  return data;
-}
-
 Entry FileOf(const std::string& name, uint32_t size, const std::string& kinds,
              TailMode tail, DirectAlignment alignment) {
-  std::vector<uint8_t> data = Text(size, name.size() + 7 * name[0]);
-  FileLayout layout;
-  layout.tail = tail;
-  layout.alignment = alignment;
-  for (uint32_t i = 0; i < kinds.size(); ++i) {
-    layout.runs.push_back({i, i, KindOf(kinds[i])});
-    if (kinds[i] != '-') continue;
-    const size_t end = std::min<size_t>(size, (i + 1) * kPage);
-    std::fill(data.begin() + i * kPage, data.begin() + end, uint8_t{0});
-  }
-  Entry entry = Entry::File(name, std::move(data));
-  entry.layout = layout;
-  return entry;
+  std::vector<uint8_t> data = PageText(size, name.size() + 7 * name[0]);
+  return FileOfKinds(name, std::move(data), kinds, alignment, tail);
 }
 
 Entry TestTree() {
@@ -350,7 +316,7 @@ Entry TestTree() {
   root.Add(FileOf("odd", 3 * kPage + 8, "dddd", TailMode::kPacked,
                   DirectAlignment::kEight));
   root.Add(Entry::File("empty", {}));
-  root.Add(Entry::File("plain", Text(10000, 3)));
+  root.Add(Entry::File("plain", PageText(10000, 3)));
   return root;
 }
 

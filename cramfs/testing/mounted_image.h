@@ -18,6 +18,7 @@
 #include <string>
 #include <vector>
 
+#include "cramfs/testing/test_files.h"
 #include "cramfs/testing/v3_damage.h"
 #include "cramfs/tools/codec.h"
 #include "cramfs/tools/reader.h"
@@ -120,11 +121,7 @@ class TestMachine {
   std::vector<file*> files_;
 };
 
-// `size` bytes, none of them 0, that compress well.
-std::vector<uint8_t> Text(uint32_t size, uint32_t seed);
-
-// A file whose blocks are stored as `kinds` says, a character each: 'd' direct
-// raw, 'D' direct compressed, 'r' raw, 'c' compressed, '-' hole.
+// A file of PageText, stored as FileOfKinds() has it.
 Entry FileOf(const std::string& name, uint32_t size, const std::string& kinds,
              TailMode tail = TailMode::kOwnPage,
              DirectAlignment alignment = DirectAlignment::kPage);

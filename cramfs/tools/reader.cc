@@ -31,6 +31,28 @@ bool Overlap(uint64_t begin1, uint64_t end1, uint64_t begin2, uint64_t end2) {
   return begin1 < end2 && begin2 < end1;
 }
 
+// As ImageReader::Walk, from where `walker` is.
+absl::Status VisitNodes(
+    TreeWalker& walker, const std::function<absl::Status(const Node&)>& visit,
+    const std::function<bool(const absl::Status&)>& on_error) {
+  for (;;) {
+    switch (walker.Next()) {
+      case TreeWalker::Step::kNode: {
+        absl::Status status = visit(walker.node());
+        if (!status.ok()) return status;
+        break;
+      }
+      case TreeWalker::Step::kError:
+        if (!on_error || !on_error(walker.error())) return walker.error();
+        break;
+      case TreeWalker::Step::kLeave:
+        break;
+      case TreeWalker::Step::kEnd:
+        return absl::OkStatus();
+    }
+  }
+}
+
 }  // namespace
 
 absl::string_view Node::name() const {
@@ -208,24 +230,14 @@ absl::Status ImageReader::ForEachEntry(
         absl::StrCat(directory.path, ": not a directory"));
   }
   TreeWalker walker(*this, directory);
-  for (;;) {
-    switch (walker.Next()) {
-      case TreeWalker::Step::kNode: {
-        if (walker.depth() == 0) break;
-        if (walker.node().is_directory()) walker.SkipEntries();
-        absl::Status status = visit(walker.node());
-        if (!status.ok()) return status;
-        break;
-      }
-      case TreeWalker::Step::kError:
-        if (!on_error || !on_error(walker.error())) return walker.error();
-        break;
-      case TreeWalker::Step::kLeave:
-        break;
-      case TreeWalker::Step::kEnd:
-        return absl::OkStatus();
-    }
-  }
+  return VisitNodes(
+      walker,
+      [&](const Node& node) {
+        if (walker.depth() == 0) return absl::OkStatus();
+        if (node.is_directory()) walker.SkipEntries();
+        return visit(node);
+      },
+      on_error);
 }
 
 absl::StatusOr<std::vector<Node>> ImageReader::List(
@@ -420,22 +432,7 @@ absl::Status ImageReader::Walk(
     const std::function<absl::Status(const Node&)>& visit,
     const std::function<bool(const absl::Status&)>& on_error) const {
   TreeWalker walker(*this, root());
-  for (;;) {
-    switch (walker.Next()) {
-      case TreeWalker::Step::kNode: {
-        absl::Status status = visit(walker.node());
-        if (!status.ok()) return status;
-        break;
-      }
-      case TreeWalker::Step::kError:
-        if (!on_error || !on_error(walker.error())) return walker.error();
-        break;
-      case TreeWalker::Step::kLeave:
-        break;
-      case TreeWalker::Step::kEnd:
-        return absl::OkStatus();
-    }
-  }
+  return VisitNodes(walker, visit, on_error);
 }
 
 }  // namespace faultline::cramfs

@@ -7,40 +7,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "sim/checker.h"
 #include "sim/kernel_library.h"
+#include "sim/kernel_log.h"
 #include "sim/native_runtime.h"
 #include "sim/program/litmus_format.h"
 #include "sim/source_path.h"
 
 namespace faultline {
 namespace {
-
-// Keeps what the kernel says of itself.
-class Listener : public Checker {
- public:
-  const char* name() const override { return "listener"; }
-  void OnReport(const KernelReport& report, const TaskView&) override {
-    std::string text =
-        absl::StrCat(report.function ? report.function : "kernel", ": ",
-                     report.text ? report.text : "");
-    if (report.file != nullptr) {
-      absl::StrAppend(&text, " (", RelativeSourcePath(report.file), ":",
-                      report.line, ")");
-    }
-    if (report.kind == FL_REPORT_BUG || report.kind == FL_REPORT_OOPS) {
-      death_ = std::move(text);
-    } else {
-      complaints_.push_back(std::move(text));
-    }
-  }
-  const std::string& death() const { return death_; }
-  const std::vector<std::string>& complaints() const { return complaints_; }
-
- private:
-  std::string death_;
-  std::vector<std::string> complaints_;
-};
 
 std::string ErrorText(int64_t error) {
   const absl::string_view name = ErrnoName(static_cast<int>(-error));
@@ -51,12 +25,12 @@ std::string ErrorText(int64_t error) {
 
 struct Session::Kernel {
   explicit Kernel(const KernelLibrary* library) : runtime(library) {
-    runtime.SetCheckers({&listener});
+    runtime.SetCheckers({&log});
     system = runtime.AddTask("system");
     main = runtime.AddTask("main");
   }
 
-  Listener listener;
+  KernelLog log;
   NativeRuntime runtime;
   NativeTask *system, *main;
 };
@@ -89,10 +63,10 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Open(
         session->machine_->Populate(&kernel.runtime, kernel.system, paths, 1);
   }
   if (!status.ok()) {
-    return kernel.listener.death().empty()
+    return kernel.log.death().empty()
                ? status
-               : absl::FailedPreconditionError(absl::StrCat(
-                     status.message(), ": ", kernel.listener.death()));
+               : absl::FailedPreconditionError(
+                     absl::StrCat(status.message(), ": ", kernel.log.death()));
   }
   absl::StatusOr<task_struct*> task =
       session->machine_->AddTask("main", 0, 0, kernel.main);
@@ -110,11 +84,11 @@ absl::Status Session::Do(absl::FunctionRef<void()> call) {
 
 absl::Status Session::Death() const {
   return absl::InternalError(
-      absl::StrCat("the kernel died: ", kernel_->listener.death()));
+      absl::StrCat("the kernel died: ", kernel_->log.death()));
 }
 
 const std::vector<std::string>& Session::complaints() const {
-  return kernel_->listener.complaints();
+  return kernel_->log.complaints();
 }
 
 absl::StatusOr<std::vector<uint8_t>> Session::ReadFile(size_t file) {

@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "sim/checker.h"
 #include "sim/kernel_library.h"
+#include "sim/kernel_log.h"
 #include "sim/machine.h"
 #include "sim/native_runtime.h"
 
@@ -17,27 +17,11 @@ namespace {
 
 constexpr uint64_t kPage = Arena::kPageBytes;
 
-// What the kernel says of itself; the first of it.
-class Listener : public Checker {
- public:
-  const char* name() const override { return "listener"; }
-  void OnReport(const KernelReport& report, const TaskView&) override {
-    if (!first_.empty()) return;
-    first_ = absl::StrCat(report.function ? report.function : "kernel", ": ",
-                          report.text ? report.text : "");
-  }
-  void Clear() { first_.clear(); }
-  const std::string& first() const { return first_; }
-
- private:
-  std::string first_;
-};
-
 }  // namespace
 
 struct SerialModel::Kernel {
   explicit Kernel(const KernelLibrary* library) : runtime(library) {
-    runtime.SetCheckers({&listener});
+    runtime.SetCheckers({&log});
     system = runtime.AddTask("system");
     user = runtime.AddTask("user");
   }
@@ -55,7 +39,7 @@ struct SerialModel::Kernel {
   void Sample(int process, task_struct* task, SerialRun* run);
   bool TearDown(SerialRun* run);
 
-  Listener listener;
+  KernelLog log;
   NativeRuntime runtime;
   NativeTask *system, *user;
   std::unique_ptr<Machine> machine;
@@ -94,7 +78,7 @@ absl::StatusOr<std::unique_ptr<SerialModel>> SerialModel::Create(
 absl::Status SerialModel::Kernel::Boot(const CompiledProgram& program) {
   machine->arena().Clear();
   runtime.Restart();
-  listener.Clear();
+  log.Clear();
   absl::Status status = machine->Boot(&runtime, system);
   if (!status.ok()) return status;
   status = machine->Populate(&runtime, system, image->paths,
@@ -178,9 +162,8 @@ bool SerialModel::Kernel::DoOps(const std::vector<CompiledOp>& ops, int process,
     const bool returned =
         step.skipped || As(task, [&] { DoOp(op, context, &result); });
     if (returned && check) api().check_mm(machine->process(process));
-    if (!returned || !listener.first().empty()) {
-      run->died =
-          listener.first().empty() ? "the kernel died" : listener.first();
+    if (!returned || !log.first().empty()) {
+      run->died = log.first().empty() ? "the kernel died" : log.first();
       run->steps.push_back(std::move(step));
       return false;
     }
@@ -230,7 +213,7 @@ void SerialModel::Kernel::Sample(int process, task_struct* task,
         }
       });
       if (!returned) {
-        run->died = listener.first();
+        run->died = log.first();
         return;
       }
       run->pages.push_back(sample);
@@ -250,10 +233,9 @@ bool SerialModel::Kernel::TearDown(SerialRun* run) {
   fine = fine && machine->TearDown(&runtime, system);
   fine = fine && runtime.RunAs(system, machine->system_task(),
                                [&] { machine->CheckMachine(); });
-  if (fine && listener.first().empty()) return true;
-  run->died =
-      absl::StrCat("at the end: ", listener.first().empty() ? "the kernel died"
-                                                            : listener.first());
+  if (fine && log.first().empty()) return true;
+  run->died = absl::StrCat(
+      "at the end: ", log.first().empty() ? "the kernel died" : log.first());
   return false;
 }
 

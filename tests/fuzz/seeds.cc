@@ -10,18 +10,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cramfs/testing/test_files.h"
 #include "cramfs/tools/codec.h"
 #include "cramfs/tools/writer.h"
 
 namespace faultline::fuzz {
 namespace {
 
-using cramfs::BlockKind;
 using cramfs::BuildOptions;
 using cramfs::ByteOrder;
 using cramfs::DirectAlignment;
 using cramfs::Entry;
-using cramfs::FileLayout;
 using cramfs::kBlockSize;
 using cramfs::TailMode;
 
@@ -34,29 +33,12 @@ std::vector<uint8_t> Plain(uint32_t size, uint8_t first) {
   return data;
 }
 
-// Blocks as `kinds` says: 'd' direct raw, 'D' direct compressed, 'r' raw, 'c'
-// compressed, '-' hole.
+// Stored as FileOfKinds() has it.
 Entry FileOf(const std::string& name, uint32_t size, const std::string& kinds,
              DirectAlignment alignment = DirectAlignment::kEight,
              TailMode tail = TailMode::kPacked) {
   std::vector<uint8_t> data = Plain(size, static_cast<uint8_t>(name[0]));
-  FileLayout layout;
-  layout.alignment = alignment;
-  layout.tail = tail;
-  for (uint32_t i = 0; i < kinds.size(); ++i) {
-    const BlockKind kind = kinds[i] == 'd'   ? BlockKind::kDirect
-                           : kinds[i] == 'D' ? BlockKind::kDirectCompressed
-                           : kinds[i] == 'r' ? BlockKind::kRaw
-                           : kinds[i] == '-' ? BlockKind::kHole
-                                             : BlockKind::kCompressed;
-    layout.runs.push_back({i, i, kind});
-    if (kind != BlockKind::kHole) continue;
-    const size_t end = std::min(size, (i + 1) * kBlockSize);
-    std::fill(data.begin() + i * kBlockSize, data.begin() + end, uint8_t{0});
-  }
-  Entry entry = Entry::File(name, std::move(data));
-  entry.layout = layout;
-  return entry;
+  return cramfs::FileOfKinds(name, std::move(data), kinds, alignment, tail);
 }
 
 Entry Tree() {
