@@ -24,6 +24,8 @@ constexpr uint64_t kSlack = 4 * kPage;
 struct Console {
   std::vector<std::string> lines;
   std::vector<std::string> reports;
+  int allocations = 0, failed = 0;
+  int fail_from = 0, fail_end = 0;
 };
 
 Console& TheConsole() {
@@ -34,6 +36,15 @@ Console& TheConsole() {
 [[noreturn]] void Die(const std::string& what) {
   fprintf(stderr, "%s\n", what.c_str());
   abort();
+}
+
+uint32_t Choose(uint32_t n, uint32_t why) {
+  if (n == 1 || why != FL_CHOOSE_ALLOC_FAIL) return 0;
+  Console& console = TheConsole();
+  const int number = console.allocations++;
+  const bool fail = number >= console.fail_from && number < console.fail_end;
+  console.failed += fail;
+  return fail;
 }
 
 void Report(uint32_t kind, const char* file, int line, const char* function,
@@ -52,7 +63,7 @@ const fl_runtime* SingleTaskRuntime() {
       Die(absl::StrCat("the only task would sleep for ever: ", why));
     };
     runtime->unpark = [](void*) {};
-    runtime->choose = [](uint32_t, uint32_t) -> uint32_t { return 0; };
+    runtime->choose = Choose;
     runtime->relax = [](void*, const void*) { Die("the only task spins"); };
     runtime->report = Report;
     runtime->print = [](int, const char* text) {
@@ -109,6 +120,7 @@ TestMachine::TestMachine(const std::string& arch, bool physmem,
   config.slab_bytes = 4 << 20;
   config.rom_bytes = image.size() + kSlack;
   config.rom_phys = kRomPhys;
+  config.alloc_may_fail = 1;
   for (const std::string& name : fixes_off) {
     config.fixes_off |= uint64_t{1} << FixNumber(*kernel_, name);
   }
@@ -162,6 +174,16 @@ std::vector<std::string> TestMachine::TakeReports() {
 void TestMachine::AllowReports(const std::vector<std::string>& texts) {
   allowed_.insert(allowed_.end(), texts.begin(), texts.end());
 }
+
+void TestMachine::FailAllocations(int after, int count) {
+  Console& console = TheConsole();
+  console.allocations = console.failed = 0;
+  console.fail_from = after;
+  console.fail_end = after + count;
+}
+
+int TestMachine::allocations() const { return TheConsole().allocations; }
+int TestMachine::failed_allocations() const { return TheConsole().failed; }
 
 int TestMachine::Mount(const std::string& options) {
   return kernel_->mount("cramfs_physmem", options.c_str(), &sb_);
@@ -271,9 +293,14 @@ fl_user_result TestMachine::Store(uint64_t address, uint8_t value) {
   return result;
 }
 
-std::vector<Mapping> TestMachine::Maps() {
+std::string TestMachine::MapsText() {
   std::string text(kernel_->proc_maps(mm_, nullptr, 0) + 1, '\0');
   text.resize(kernel_->proc_maps(mm_, &text[0], text.size()));
+  return text;
+}
+
+std::vector<Mapping> TestMachine::Maps() {
+  const std::string text = MapsText();
   std::vector<Mapping> result;
   for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
     result.push_back(ParseMapping(line));

@@ -62,6 +62,13 @@ class TestMachine {
   // Reports that contain one of these are no failure at the end.
   void AllowReports(const std::vector<std::string>& texts);
 
+  // The next `after` allocations succeed, the `count` after them fail, and all
+  // later ones succeed again.
+  void FailAllocations(int after, int count);
+  // Allocations since then, and how many of them failed.
+  int allocations() const;
+  int failed_allocations() const;
+
   // 0 or -errno, as the kernel gives it.
   int Mount(const std::string& options);
   // On memory; on a block device where the kernel knows only that.
@@ -96,6 +103,7 @@ class TestMachine {
   fl_user_result Load(uint64_t address, uint32_t size = 1);
   fl_user_result Store(uint64_t address, uint8_t value);
 
+  std::string MapsText();
   std::vector<Mapping> Maps();
   // How many pages are mapped straight from the ROM.
   uint32_t RomPages();
