@@ -11,17 +11,11 @@
 
 #include "absl/strings/str_format.h"
 #include "sim/oracle.h"
+#include "sim/oracle_internal.h"
 
 namespace faultline {
-namespace {
 
-constexpr uint64_t kPageSize = static_cast<uint64_t>(kPageBytes);
-
-uint64_t PagesOf(uint64_t bytes) {
-  return bytes / kPageSize + (bytes % kPageSize != 0);
-}
-
-}  // namespace
+using namespace oracle_internal;  // NOLINT
 
 Oracle::Remap Oracle::RemapOf(const ResolvedOp& op) {
   Remap remap;

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+//
+// Oracle's fork: each page of the child is what the parent's was at some
+// instant while the fork ran.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "sim/oracle.h"
+#include "sim/oracle_internal.h"
+
+namespace faultline {
+
+using namespace oracle_internal;  // NOLINT
+
+void Oracle::CloseAndShow(Process& process, uint32_t index) {
+  Close(process.pages[index]);
+  ForEachSlot(process.forks, [&](int slot) { Witness(slot, process, index); });
+}
+
+void Oracle::Witness(int slot, const Process& process, uint32_t index) {
+  const Page& page = process.pages[index];
+  std::vector<StateId>& seen =
+      running_[static_cast<size_t>(slot)].seen_of_page[index];
+  auto add = [&](StateId state) {
+    if (std::find(seen.begin(), seen.end(), state) == seen.end()) {
+      seen.push_back(state);
+    }
+  };
+  if (page.overflow) return add(kUnknownId);
+  for (const Config& config : page.configs) {
+    // Where it is will be known when its mmap is over, and not here.
+    const bool floating = states_[config.state].kind == Kind::kFloating;
+    add(floating ? kUnknownId : config.state);
+  }
+}
+
+// A fork that failed has changed nothing, and nobody will ask for the child.
+void Oracle::EndFork(int slot, const OpResult& result) {
+  if (result.value < 0 || result.abandoned) return;
+  Running& running = running_[static_cast<size_t>(slot)];
+  Process& parent = processes_[static_cast<size_t>(running.process)];
+  Process& child = processes_[static_cast<size_t>(running.op.child)];
+  if (parent.blind || running.anywhere) {
+    child.blind = true;
+    return;
+  }
+  for (auto& [index, seen] : running.seen_of_page) {
+    Page& from = parent.pages[index];
+    // What both may write to is followed for neither from here on.
+    auto common = [&](StateId id) {
+      return states_[id].kind == Kind::kMapped && states_[id].shared &&
+             states_[id].file < 0;
+    };
+    if (std::any_of(seen.begin(), seen.end(), common)) {
+      seen.assign(1, kUnknownId);
+      from.configs.push_back({kUnknownId, 0});
+      ForEachSlot(from.running, [&](int other) {
+        running_[static_cast<size_t>(other)].seen.push_back(kUnknownId);
+      });
+    }
+    Page& to = child.pages[Touch(child, from.number)];
+    to.configs.clear();
+    for (StateId id : seen) to.configs.push_back({id, 0});
+  }
+}
+
+}  // namespace faultline
