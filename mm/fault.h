@@ -9,6 +9,7 @@
 #include "mm/interface.h"
 #include "mm/mm.h"
 #include "mm/pgtable.h"
+#include "mm/tlb.h"
 
 FL_BEGIN_DECLS
 
@@ -37,22 +38,6 @@ int mmu_access(u32 kind, kulong addr, u32 size, u64 *value, u32 *error_code);
 int mmu_copy(u32 kind, kulong addr, void *buf, u32 size, u32 *error_code);
 /* __copy_from_user_inatomic of the page at addr; nonzero: not readable. */
 int copy_user_page_inatomic(void *to, kulong addr);
-
-/*
- * From here to user_walk_end the task stands for a processor in the middle of
- * an instruction, or with interrupts off: flush_tlb_mm waits for it, so tables
- * and pages that it finds are not freed.  Must not sleep, nor nest.
- */
-static inline void user_walk_begin(struct task_struct *task)
-{
-	/* Ordered before the first look at the tables: flush_tlb_mm writes
-	 * entries and then looks here. */
-	__atomic_store_n(&task->user_walk, 1, __ATOMIC_SEQ_CST);
-}
-static inline void user_walk_end(struct task_struct *task)
-{
-	smp_store_release(&task->user_walk, 0);
-}
 
 /* ---- oom_kill.cc ---- */
 /* VM_FAULT_OOM in user mode; no lock held.  The caller faults again. */

@@ -1112,13 +1112,13 @@ TEST_F(FaultTest, MunmapWaitsForTheAccessThatIsUnderWay) {
     EXPECT_EQ(K.sys_munmap(m, kPage), 0);
     done = true;
   });
-  __atomic_store_n(&task_->user_walk, 1, __ATOMIC_SEQ_CST);
+  user_walk_begin(task_);
   g_relaxes = 0;
   threads.Start();
   while (!done && g_relaxes == 0) std::this_thread::yield();
   EXPECT_FALSE(done);
   EXPECT_EQ(FreePages(), free);
-  __atomic_store_n(&task_->user_walk, 0, __ATOMIC_SEQ_CST);
+  user_walk_end(task_);
   threads.Join();
   EXPECT_GT(FreePages(), free);
 }

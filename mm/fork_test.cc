@@ -190,7 +190,7 @@ TEST(ForkTest, LostMemoryTypeFailsTheForkWithAWarning) {
   struct mmu_gather tlb;
   tlb_gather_mmu(&tlb, machine.mm(), PageAddress(1), PageAddress(2));
   unmap_page_range(&tlb, vma, PageAddress(1), PageAddress(2));
-  tlb_finish_mmu(&tlb);
+  tlb_finish_mmu(&tlb, PageAddress(1), PageAddress(2));
   up_write(&machine.mm()->mmap_sem);
   TestTask child(&machine);
   EXPECT_EQ(sys_fork(child.get()), -ENOMEM);

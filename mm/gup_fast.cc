@@ -8,8 +8,8 @@
  *
  * Interrupts are off in 4.13 while the tables are walked, so that nobody who
  * wants to free one of them gets an answer to his TLB flush.  Here the walker
- * is marked as a processor in the middle of an access (task->user_walk), and
- * flush_tlb_mm waits for it.  A page is referenced only if its count is not
+ * is marked as a processor in the middle of an access (user_walk_begin), and a
+ * flush waits for it.  A page is referenced only if its count is not
  * zero, and only if its entry is still the same afterwards.
  *
  * A frame that is special, or an entry that does not permit the access, ends

@@ -254,7 +254,7 @@ TEST_F(GupTest, FastWalkFindsOnlyWhatIsMappedAsAsked) {
   ASSERT_EQ(do_mprotect(m, PAGE_SIZE, PROT_READ), 0);
   const int writable = __get_user_pages_fast(m, 2, 1, pages_);
   EXPECT_EQ(writable, 0);
-  EXPECT_EQ(machine_.task()->user_walk, 0u);
+  EXPECT_FALSE(user_walk_active(machine_.task()));
 }
 
 TEST_F(GupTest, FastWalkCrossesPageTables) {

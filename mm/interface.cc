@@ -148,6 +148,17 @@ static const struct fix *fix_at(u32 i)
 	    {"pat-fork",
 	     "a fork that fails in the middle of a device mapping gives its "
 	     "reserved memory type back (dc84bc2aba85)"},
+	    /* FL_FIX_MOVE_PTES_FLUSH */
+	    {"move_ptes-flush",
+	     "mremap flushes the TLBs before others can free what it moved "
+	     "(eb66ae030829)"},
+#if FAULTLINE_PLANTED
+	    /* FL_FIX_PLANTED_MPROTECT_FLUSH */
+	    {"planted-mprotect-flush", "mprotect flushes the TLBs"},
+	    /* FL_FIX_PLANTED_FREE_AFTER_FLUSH */
+	    {"planted-free-after-flush",
+	     "pages are freed after the flush, not before"},
+#endif
 	};
 
 	return i < FL_FIXES ? &fixes[i] : NULL;
@@ -387,7 +398,7 @@ static struct task_struct *task_create(struct machine *machine,
 		if (mm)
 			atomic_inc(&mm->mm_users);
 		task->mm = mm;
-		task->cpu = cpu;
+		task->cpu = cpu % machine->config.cpus;
 		task->host = host;
 		for (i = 0; i < TASK_COMM_LEN - 1 && comm[i]; i++)
 			task->comm[i] = comm[i];

@@ -17,6 +17,7 @@
  */
 #include "mm/internal.h"
 #include "mm/pgtable.h"
+#include "mm/tlb.h"
 
 enum {
 	MADV_NORMAL = 0,
@@ -180,7 +181,8 @@ static void mark_page_lazyfree(struct page *page)
 	}
 }
 
-static void madvise_free_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
+static void madvise_free_pte_range(struct mmu_gather *tlb,
+				   struct vm_area_struct *vma, pmd_t *pmd,
 				   kulong addr, kulong end)
 {
 	struct mm_struct *mm = vma->vm_mm;
@@ -188,6 +190,7 @@ static void madvise_free_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
 	pte_t *start_pte = pte_offset_map_lock(mm, pmd, addr, &ptl);
 	pte_t *pte = start_pte;
 
+	flush_tlb_batched_pending(mm);
 	do {
 		pte_t ptent = fl_read_pte(pte);
 		struct page *page;
@@ -202,6 +205,7 @@ static void madvise_free_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
 			ptent = ptep_get_and_clear(pte);
 			ptent = pte_mkclean(pte_mkold(ptent));
 			set_pte_at(mm, addr, pte, ptent);
+			tlb_remove_tlb_entry(tlb, addr);
 		}
 		mark_page_lazyfree(page);
 	} while (pte++, addr += PAGE_SIZE, addr != end);
@@ -209,7 +213,8 @@ static void madvise_free_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
 	cond_resched();
 }
 
-static void madvise_free_page_range(struct vm_area_struct *vma, kulong addr,
+static void madvise_free_page_range(struct mmu_gather *tlb,
+				    struct vm_area_struct *vma, kulong addr,
 				    kulong end)
 {
 	kulong next;
@@ -230,18 +235,21 @@ static void madvise_free_page_range(struct vm_area_struct *vma, kulong addr,
 		next = pmd_addr_end(addr, end);
 		if (pmd_none(pmd))
 			continue;
-		madvise_free_pte_range(vma, pmd, addr, next);
+		madvise_free_pte_range(tlb, vma, pmd, addr, next);
 	}
 }
 
 static int madvise_free_single_vma(struct vm_area_struct *vma, kulong start,
 				   kulong end)
 {
+	struct mmu_gather tlb;
+
 	if (!vma_is_anonymous(vma))
 		return -EINVAL;
-	madvise_free_page_range(vma, start, end);
 	/* A write from now on must set the dirty bit again. */
-	flush_tlb_mm(vma->vm_mm);
+	tlb_gather_mmu(&tlb, vma->vm_mm, start, end);
+	madvise_free_page_range(&tlb, vma, start, end);
+	tlb_finish_mmu(&tlb, start, end);
 	return 0;
 }
 

@@ -407,18 +407,25 @@ static int do_fault(struct vm_fault *vmf)
  * The processor may set accessed and dirty in the entry meanwhile; as both
  * are set in `entry` whenever it is written, nothing is lost.
  */
-static void ptep_set_access_flags(pte_t *ptep, pte_t entry, bool dirty)
+static bool ptep_set_access_flags(struct vm_area_struct *vma, kulong address,
+				  pte_t *ptep, pte_t entry, bool dirty)
 {
 	const bool changed = !pte_same(fl_read_pte(ptep), entry);
 
 #ifdef CONFIG_X86_64
+	/* Not flushed: who has the older entry faults once and forgets it. */
+	(void)vma;
+	(void)address;
 	if (changed && dirty)
 		set_pte(ptep, entry);
 #else
 	(void)dirty;
-	if (changed)
+	if (changed) {
 		set_pte(ptep, entry);
+		flush_tlb_fix_spurious_fault(vma, address);
+	}
 #endif
+	return changed;
 }
 
 /* The pte may be written as it is.  pte lock held; dropped. */
@@ -427,7 +434,7 @@ static void wp_page_reuse(struct vm_fault *vmf)
 	pte_t entry = pte_mkyoung(vmf->orig_pte);
 
 	entry = maybe_mkwrite(pte_mkdirty(entry), vmf->vma);
-	ptep_set_access_flags(vmf->pte, entry, true);
+	ptep_set_access_flags(vmf->vma, vmf->address, vmf->pte, entry, true);
 	pte_unmap_unlock(vmf->pte, vmf->ptl);
 }
 
@@ -476,8 +483,7 @@ static int wp_page_copy(struct vm_fault *vmf)
 		entry = maybe_mkwrite(pte_mkdirty(entry), vma);
 		/* Cleared and flushed first: no two processors may ever see
 		 * the two pages at one time. */
-		ptep_get_and_clear(vmf->pte);
-		flush_tlb_mm(mm);
+		ptep_clear_flush(vma, vmf->address, vmf->pte);
 		page_add_new_anon_rmap(new_page, vma, vmf->address);
 		lru_cache_add_active_or_unevictable(new_page, vma);
 		set_pte_at(mm, vmf->address, vmf->pte, entry);
@@ -657,8 +663,11 @@ static int handle_pte_fault(struct vm_fault *vmf)
 			entry = pte_mkdirty(entry);
 		}
 		entry = pte_mkyoung(entry);
-		ptep_set_access_flags(vmf->pte, entry,
-				      vmf->flags & FAULT_FLAG_WRITE);
+		if (!ptep_set_access_flags(vmf->vma, vmf->address, vmf->pte,
+					   entry,
+					   vmf->flags & FAULT_FLAG_WRITE) &&
+		    (vmf->flags & FAULT_FLAG_WRITE))
+			flush_tlb_fix_spurious_fault(vmf->vma, vmf->address);
 	}
 	pte_unmap_unlock(vmf->pte, vmf->ptl);
 	return 0;

@@ -3,7 +3,6 @@
  * Taking mappings away: the zapping third of mm/memory.c of 4.13.
  *
  *   tlb_gather_mmu, tlb_remove_page, tlb_remove_table, tlb_finish_mmu
- *   flush_tlb_mm, flush_tlb_all     arch/x86/mm/tlb.c
  *   unmap_vmas, zap_page_range      unmap_single_vma, zap_{pmd,pte}_range
  *   free_pgtables
  *
@@ -23,44 +22,9 @@
 #include "mm/rmap.h"
 #include "mm/swapops.h"
 #include "mm/sync/sched.h"
+#include "mm/tlb.h"
 
 extern "C" {
-
-/*
- * The shootdown: an interrupt to every processor that runs this mm is
- * answered between two instructions.  Here an access by user code is one
- * instruction, marked by task->user_walk; who enters after this look finds
- * the new ptes.  The list of tasks does not change while a task runs.
- */
-void flush_tlb_mm(struct mm_struct *mm)
-{
-	struct list_head *head = &mm->machine->tasks;
-	struct task_struct *task;
-
-	smp_mb();
-	list_for_each_entry(task, head, struct task_struct, tasks)
-	{
-		if (task == current || READ_ONCE(task->mm) != mm)
-			continue;
-		while (smp_load_acquire(&task->user_walk))
-			fl_runtime.relax(current->host, &task->user_walk);
-	}
-}
-
-void flush_tlb_all(struct machine *machine)
-{
-	struct list_head *head = &machine->tasks;
-	struct task_struct *task;
-
-	smp_mb();
-	list_for_each_entry(task, head, struct task_struct, tasks)
-	{
-		if (task == current)
-			continue;
-		while (smp_load_acquire(&task->user_walk))
-			fl_runtime.relax(current->host, &task->user_walk);
-	}
-}
 
 static void __tlb_reset_range(struct mmu_gather *tlb)
 {
@@ -68,27 +32,36 @@ static void __tlb_reset_range(struct mmu_gather *tlb)
 	tlb->end = 0;
 }
 
-static void __tlb_adjust_range(struct mmu_gather *tlb, kulong addr)
+static void __tlb_adjust_range(struct mmu_gather *tlb, kulong addr,
+			       kulong bytes)
 {
 	tlb->start = fl_min(tlb->start, addr);
-	tlb->end = fl_max(tlb->end, addr + PAGE_SIZE);
+	tlb->end = fl_max(tlb->end, addr + bytes);
 }
 
 void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm, kulong start,
 		    kulong end)
 {
-	(void)start;
-	(void)end;
 	tlb->mm = mm;
+	tlb->fullmm = !(start | (end + 1));
 	tlb->nr = 0;
 	__tlb_reset_range(tlb);
+	inc_tlb_flush_pending(mm);
+}
+
+void tlb_remove_tlb_entry(struct mmu_gather *tlb, kulong addr)
+{
+	__tlb_adjust_range(tlb, addr, PAGE_SIZE);
 }
 
 static void tlb_flush_mmu_tlbonly(struct mmu_gather *tlb)
 {
 	if (!tlb->end)
 		return;
-	flush_tlb_mm(tlb->mm);
+	if (tlb->fullmm)
+		flush_tlb_mm(tlb->mm);
+	else
+		flush_tlb_mm_range(tlb->mm, tlb->start, tlb->end, 0);
 	__tlb_reset_range(tlb);
 }
 
@@ -103,6 +76,10 @@ static void tlb_flush_mmu_free(struct mmu_gather *tlb)
 
 static void tlb_flush_mmu(struct mmu_gather *tlb)
 {
+#if FAULTLINE_PLANTED
+	if (!fl_fixed(tlb->mm->machine, FL_FIX_PLANTED_FREE_AFTER_FLUSH))
+		tlb_flush_mmu_free(tlb);
+#endif
 	tlb_flush_mmu_tlbonly(tlb);
 	tlb_flush_mmu_free(tlb);
 }
@@ -121,16 +98,23 @@ void tlb_remove_page(struct mmu_gather *tlb, struct page *page)
 }
 
 /* A table may be in a walker's hands although no pte in it was ever set. */
-void tlb_remove_table(struct mmu_gather *tlb, struct page *table)
+void tlb_remove_table(struct mmu_gather *tlb, struct page *table, kulong addr)
 {
-	tlb->start = 0;
-	tlb->end = ~(kulong)0;
+	__tlb_adjust_range(tlb, addr, PAGE_SIZE);
 	tlb_remove_page(tlb, table);
 }
 
-void tlb_finish_mmu(struct mmu_gather *tlb)
+/*
+ * Somebody else who holds mmap_sem for reading only may have cleared ptes of
+ * this range and not flushed them yet.  This one found them empty; as what is
+ * empty must be so for every processor when it returns, it flushes all.
+ */
+void tlb_finish_mmu(struct mmu_gather *tlb, kulong start, kulong end)
 {
+	if (mm_tlb_flush_nested(tlb->mm))
+		__tlb_adjust_range(tlb, start, end - start);
 	tlb_flush_mmu(tlb);
+	dec_tlb_flush_pending(tlb->mm);
 }
 
 static void zap_one_pte(struct mmu_gather *tlb, struct vm_area_struct *vma,
@@ -140,7 +124,7 @@ static void zap_one_pte(struct mmu_gather *tlb, struct vm_area_struct *vma,
 	struct page *page = vm_normal_page(vma, addr, ptent);
 
 	ptent = ptep_get_and_clear(pte);
-	__tlb_adjust_range(tlb, addr);
+	tlb_remove_tlb_entry(tlb, addr);
 	if (unlikely(!page))
 		return;
 	if (!PageAnon(page) && pte_dirty(ptent)) {
@@ -185,6 +169,7 @@ static kulong zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 			rss[i] = 0;
 		force_flush = false;
 		pte = pte_offset_map_lock(mm, pmd, addr, &ptl);
+		flush_tlb_batched_pending(mm);
 		do {
 			const pte_t ptent = fl_read_pte(pte);
 
@@ -291,7 +276,7 @@ void zap_page_range(struct vm_area_struct *vma, kulong start, kulong size)
 	tlb_gather_mmu(&tlb, vma->vm_mm, start, end);
 	for (; vma && vma->vm_start < end; vma = vma->vm_next)
 		unmap_single_vma(&tlb, vma, start, end);
-	tlb_finish_mmu(&tlb);
+	tlb_finish_mmu(&tlb, start, end);
 }
 
 /*

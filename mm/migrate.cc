@@ -84,6 +84,8 @@ static bool remove_migration_pte(struct page *page, struct vm_area_struct *vma,
 			page_add_anon_rmap(page, vma, pvmw.address);
 		else
 			page_add_file_rmap(page);
+		if (vma->vm_flags & VM_LOCKED)
+			mlock_vma_page(page);
 	}
 	return true;
 }

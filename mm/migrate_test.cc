@@ -47,6 +47,22 @@ TEST(MigrateTest, WritablePteIsWritableAgainAndASharedOneIsNot) {
   EXPECT_FALSE(pte_write(PteAt(child.mm(), 0)));
 }
 
+TEST(MigrateTest, PageOfLockedMemoryIsMarkedAtItsNewPlace) {
+  TestMachine machine;
+  ASSERT_EQ(MapPages(nullptr, 0, 2, kRw), 0);
+  ASSERT_EQ(Store(0, 1).sig, 0);
+  ASSERT_EQ(Store(1, 1).sig, 0);
+  ASSERT_EQ(sys_mlock(PageAddress(0), PAGE_SIZE), 0);
+  ASSERT_TRUE(PageMlocked(PageAt(machine.mm(), 0)));
+  struct page* before = PageAt(machine.mm(), 0);
+  ASSERT_EQ(compact_pages(2), 2);
+  EXPECT_NE(PageAt(machine.mm(), 0), before);
+  EXPECT_TRUE(PageMlocked(PageAt(machine.mm(), 0)));
+  EXPECT_FALSE(PageMlocked(PageAt(machine.mm(), 1)));
+  machine.PutMm();
+  EXPECT_TRUE(machine.TakeReports().empty());
+}
+
 TEST(MigrateTest, FilePageKeepsItsPlaceInTheCache) {
   TestMachine machine;
   PagedFile file(&machine);

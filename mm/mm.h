@@ -199,16 +199,21 @@ int vm_insert_mixed(struct vm_area_struct *vma, kulong addr, kulong pfn);
 int follow_pfn(struct vm_area_struct *vma, kulong address, kulong *pfn);
 struct mmu_gather {
 	struct mm_struct *mm;
-	kulong start, end;
+	kulong start, end; /* bytes; end 0: nothing to flush */
+	bool fullmm;
 	u32 nr;
 	struct page *pages[64]; /* freed once the TLB is flushed */
 };
+/* start 0 and end ~0: the whole mm goes.  Otherwise a hint. */
 void tlb_gather_mmu(struct mmu_gather *tlb, struct mm_struct *mm, kulong start,
 		    kulong end);
-void tlb_finish_mmu(struct mmu_gather *tlb);
+void tlb_finish_mmu(struct mmu_gather *tlb, kulong start, kulong end);
+/* The pte of addr was changed: to be flushed. */
+void tlb_remove_tlb_entry(struct mmu_gather *tlb, kulong addr);
 /* May flush and free at once when the batch is full. */
 void tlb_remove_page(struct mmu_gather *tlb, struct page *page);
-void tlb_remove_table(struct mmu_gather *tlb, struct page *table);
+/* A table that covered addr (pte_free_tlb, pmd_free_tlb, pud_free_tlb). */
+void tlb_remove_table(struct mmu_gather *tlb, struct page *table, kulong addr);
 void unmap_vmas(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		kulong start, kulong end);
 void zap_page_range(struct vm_area_struct *vma, kulong start, kulong size);
@@ -217,12 +222,6 @@ void free_pgtables(struct mmu_gather *tlb, struct vm_area_struct *vma,
 void unlink_file_vma(struct vm_area_struct *vma); /* mmap.cc */
 kulong change_protection(struct vm_area_struct *vma, kulong start, kulong end,
 			 pgprot_t newprot); /* mprotect.cc */
-
-/*
- * No access by user code that began before this call is still going on after
- * it: to be called when ptes lost a permission or their page.
- */
-void flush_tlb_mm(struct mm_struct *mm);
 
 /* In 4.13 a vma without vm_ops is anonymous, whatever else it is. */
 static inline bool vma_is_anonymous(const struct vm_area_struct *vma)

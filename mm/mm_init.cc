@@ -14,6 +14,7 @@
  */
 #include "mm/internal.h"
 #include "mm/pgtable.h"
+#include "mm/tlb.h"
 
 /*
  * Where the heap of a process begins that no exec has built: where 4.13 puts a
@@ -61,6 +62,10 @@ struct mm_struct *mm_init(struct mm_struct *mm)
 	spin_lock_init(&mm->page_table_lock);
 	/* None of the bits here is inherited (MMF_INIT_MASK). */
 	mm->flags = 0;
+	for (int i = 0; i < FL_CPUMASK_WORDS; i++)
+		mm->cpu_vm_mask.bits[i] = 0;
+	atomic_set(&mm->tlb_flush_pending, 0);
+	mm->tlb_flush_batched = false;
 	mm->def_flags = 0;
 
 	mm->pgd = pgd_alloc(mm);
@@ -93,6 +98,7 @@ struct mm_struct *mm_alloc(struct machine *machine)
 /* The tables' root goes before the check, which then has seen all frees. */
 static void __mmdrop(struct mm_struct *mm)
 {
+	tlb_destroy_mm(mm);
 	pgd_free(mm, mm->pgd);
 	check_mm(mm);
 	kmem_cache_free(mm->machine->mm_cachep, mm);
@@ -154,6 +160,7 @@ void exit_mm(void)
 	down_read(&mm->mmap_sem);
 	task_clear_mm();
 	up_read(&mm->mmap_sem);
+	leave_mm(mm);
 	vmacache_flush(task);
 	mmput(mm);
 	exit_oom_victim();

@@ -9,6 +9,7 @@
 
 #include "mm/pgtable_types.h"
 #include "mm/rbtree.h"
+#include "mm/sync/cpumask.h"
 #include "mm/sync/list.h"
 #include "mm/sync/lock.h"
 #include "mm/sync/page.h"
@@ -174,6 +175,12 @@ struct mm_struct {
 	struct rlimit rlim[RLIM_NLIMITS]; /* read and written racily */
 	atomic_long_t rss_stat[NR_MM_COUNTERS]; /* pages */
 	kulong flags; /* MMF_*; atomic bits */
+	/* Processors that have it loaded; atomic, see mm/tlb.cc. */
+	struct cpumask cpu_vm_mask;
+	/* How many change ptes now and flush later, in batches. */
+	atomic_t tlb_flush_pending;
+	/* Reclaim cleared ptes and flushes later; set under any pte lock. */
+	bool tlb_flush_batched;
 	struct machine *machine;
 };
 

@@ -14,6 +14,7 @@
 #include "mm/internal.h"
 #include "mm/pgtable.h"
 #include "mm/swapops.h"
+#include "mm/tlb.h"
 
 /* Which protection the page will have is not known yet: none for writing. */
 static kulong change_migration_entry(struct mm_struct *mm, kulong addr,
@@ -37,6 +38,7 @@ static kulong change_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
 	pte_t *start_pte = pte_offset_map_lock(mm, pmd, addr, &ptl);
 	pte_t *pte = start_pte;
 
+	flush_tlb_batched_pending(mm);
 	do {
 		pte_t entry;
 
@@ -85,24 +87,37 @@ static kulong change_pud_range(struct vm_area_struct *vma, pgd_t *pgd,
 	return pages;
 }
 
+static bool protection_flush(const struct mm_struct *mm)
+{
+#if FAULTLINE_PLANTED
+	return fl_fixed(mm->machine, FL_FIX_PLANTED_MPROTECT_FLUSH);
+#else
+	(void)mm;
+	return true;
+#endif
+}
+
 /* Pages whose entry was changed. */
 kulong change_protection(struct vm_area_struct *vma, kulong start, kulong end,
 			 pgprot_t newprot)
 {
-	pgd_t *pgd = pgd_offset(vma->vm_mm, start);
-	kulong next, pages = 0;
+	struct mm_struct *mm = vma->vm_mm;
+	pgd_t *pgd = pgd_offset(mm, start);
+	kulong addr = start, next, pages = 0;
 
 	BUG_ON(start >= end);
+	inc_tlb_flush_pending(mm);
 	do {
-		next = pgd_addr_end(start, end);
+		next = pgd_addr_end(addr, end);
 		if (!pgd_none(pgd))
 			pages +=
-			    change_pud_range(vma, pgd, start, next, newprot);
-	} while (pgd++, start = next, start != end);
+			    change_pud_range(vma, pgd, addr, next, newprot);
+	} while (pgd++, addr = next, addr != end);
 
 	/* No CPU may go on with the old rights once mprotect has returned. */
-	if (pages)
-		flush_tlb_mm(vma->vm_mm);
+	if (pages && protection_flush(mm))
+		flush_tlb_range(vma, start, end);
+	dec_tlb_flush_pending(mm);
 	return pages;
 }
 

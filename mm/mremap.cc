@@ -9,8 +9,10 @@
  * notifiers, arch_remap (nothing on these architectures), the high water
  * marks.
  *
- * The flush comes where 4.13 has it: with a dirty entry before the locks of
- * the tables are dropped, else once after all (CVE-2018-18281).
+ * FL_FIX_MOVE_PTES_FLUSH: 4.13 flushed late, a dirty entry before the lock of
+ * the old table was dropped and everything else once after all; somebody who
+ * finds the page at its new place and frees it flushes only that place
+ * (CVE-2018-18281).  Fixed, both locks are held until after the flush.
  *
  * Locks: mmap_sem for writing.  Underneath, for a range that shares a table:
  * i_mmap_rwsem and the rwsem of the anon_vma's root (only when reverse maps
@@ -21,6 +23,7 @@
 #include "mm/internal.h"
 #include "mm/pgtable.h"
 #include "mm/sync/sched.h"
+#include "mm/tlb.h"
 
 #define MREMAP_MAYMOVE 1
 #define MREMAP_FIXED 2
@@ -75,6 +78,8 @@ static void move_ptes(struct vm_area_struct *vma, pmd_t *old_pmd,
 		      kulong new_addr, bool need_rmap_locks, bool *need_flush)
 {
 	struct mm_struct *mm = vma->vm_mm;
+	const bool fixed = fl_fixed(mm->machine, FL_FIX_MOVE_PTES_FLUSH);
+	const kulong len = old_end - old_addr;
 	spinlock_t *old_ptl, *new_ptl;
 	pte_t *old_pte, *new_pte;
 	bool force_flush = false;
@@ -89,6 +94,7 @@ static void move_ptes(struct vm_area_struct *vma, pmd_t *old_pmd,
 	new_ptl = pte_lockptr(new_pmd);
 	if (new_ptl != old_ptl)
 		spin_lock(new_ptl);
+	flush_tlb_batched_pending(mm);
 
 	for (; old_addr < old_end; old_pte++, old_addr += PAGE_SIZE, new_pte++,
 				   new_addr += PAGE_SIZE) {
@@ -99,17 +105,21 @@ static void move_ptes(struct vm_area_struct *vma, pmd_t *old_pmd,
 		pte = ptep_get_and_clear(old_pte);
 		/* Looked at when it is out: nobody can dirty it any more
 		 * but through a TLB, and that is flushed in time. */
-		if (pte_present(pte) && pte_dirty(pte))
+		if (pte_present(pte) && (fixed || pte_dirty(pte)))
 			force_flush = true;
 		set_pte_at(mm, new_addr, new_pte, pte);
 	}
 
+	if (fixed && force_flush)
+		flush_tlb_range(vma, old_end - len, old_end);
 	if (new_ptl != old_ptl)
 		spin_unlock(new_ptl);
-	if (force_flush)
-		flush_tlb_mm(mm);
-	else
-		*need_flush = true;
+	if (!fixed) {
+		if (force_flush)
+			flush_tlb_range(vma, old_end - len, old_end);
+		else
+			*need_flush = true;
+	}
 	pte_unmap_unlock(old_pte, old_ptl);
 	if (need_rmap_locks)
 		drop_rmap_locks(vma);
@@ -147,7 +157,7 @@ static kulong move_page_tables(struct vm_area_struct *vma, kulong old_addr,
 			  new_pmd, new_addr, need_rmap_locks, &need_flush);
 	}
 	if (need_flush)
-		flush_tlb_mm(mm);
+		flush_tlb_range(vma, old_end - len, old_addr);
 	return len + old_addr - old_end;
 }
 

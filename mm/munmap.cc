@@ -112,7 +112,7 @@ void unmap_region(struct mm_struct *mm, struct vm_area_struct *vma,
 	unmap_vmas(&tlb, vma, start, end);
 	free_pgtables(&tlb, vma, prev ? prev->vm_end : FIRST_USER_ADDRESS,
 		      next ? next->vm_start : USER_PGTABLES_CEILING);
-	tlb_finish_mmu(&tlb);
+	tlb_finish_mmu(&tlb, start, end);
 }
 
 /* Cuts the vmas from vma up to end out of tree and list. */
@@ -234,7 +234,7 @@ void exit_mmap(struct mm_struct *mm)
 	tlb_gather_mmu(&tlb, mm, 0, (kulong)-1);
 	unmap_vmas(&tlb, vma, 0, (kulong)-1);
 	free_pgtables(&tlb, vma, FIRST_USER_ADDRESS, USER_PGTABLES_CEILING);
-	tlb_finish_mmu(&tlb);
+	tlb_finish_mmu(&tlb, 0, (kulong)-1);
 
 	while (vma) {
 		if (vma->vm_flags & VM_ACCOUNT)

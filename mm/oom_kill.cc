@@ -270,7 +270,7 @@ static bool __oom_reap_task_mm(struct mm_struct *mm)
 			unmap_page_range(&tlb, vma, vma->vm_start,
 					 vma->vm_end);
 	}
-	tlb_finish_mmu(&tlb);
+	tlb_finish_mmu(&tlb, 0, (kulong)-1);
 	up_read(&mm->mmap_sem);
 	mutex_unlock(&machine->oom_lock);
 	/* 4.13 has a work queue do this, not to be held up itself. */

@@ -185,12 +185,12 @@ pte_t *pte_offset_map_lock(struct mm_struct *mm, pmd_t *pmd, kulong addr,
 	return pte;
 }
 
-static void free_pte_range(struct mmu_gather *tlb, pmd_t *pmd)
+static void free_pte_range(struct mmu_gather *tlb, pmd_t *pmd, kulong addr)
 {
 	struct page *table = pmd_page(pmd);
 
 	FL_ENTRY_WRITE(pmd->pmd, (kulong)0);
-	tlb_remove_table(tlb, table);
+	tlb_remove_table(tlb, table, addr);
 	atomic_long_dec(&tlb->mm->nr_ptes);
 }
 
@@ -225,7 +225,7 @@ static void free_pmd_range(struct mmu_gather *tlb, pud_t *pud, kulong addr,
 	do {
 		next = pmd_addr_end(addr, end);
 		if (!pmd_none(pmd))
-			free_pte_range(tlb, pmd);
+			free_pte_range(tlb, pmd, addr);
 	} while (pmd++, addr = next, addr != end);
 #if CONFIG_PGTABLE_LEVELS == 4
 	if (!table_unneeded(start, end, floor, ceiling, PUD_MASK))
@@ -233,7 +233,8 @@ static void free_pmd_range(struct mmu_gather *tlb, pud_t *pud, kulong addr,
 	pmd = pmd_offset(pud, start);
 	FL_ENTRY_WRITE(pud->pud, (kulong)0);
 	tlb_remove_table(tlb,
-			 virt_to_page((void *)((uintptr_t)pmd & PAGE_MASK)));
+			 virt_to_page((void *)((uintptr_t)pmd & PAGE_MASK)),
+			 start);
 	atomic_long_dec(&tlb->mm->nr_pmds);
 #else
 	(void)start;
@@ -260,7 +261,8 @@ static void free_pud_range(struct mmu_gather *tlb, pgd_t *pgd, kulong addr,
 	pud = pud_offset(pgd, start);
 	FL_ENTRY_WRITE(pgd->pgd, (kulong)0);
 	tlb_remove_table(tlb,
-			 virt_to_page((void *)((uintptr_t)pud & PAGE_MASK)));
+			 virt_to_page((void *)((uintptr_t)pud & PAGE_MASK)),
+			 start);
 	atomic_long_dec(&tlb->mm->nr_puds);
 #else
 	(void)start;

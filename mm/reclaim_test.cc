@@ -135,8 +135,11 @@ TEST(ReclaimTest, LockedMemoryStaysMapped) {
   ASSERT_EQ(MapPages(file.get(), 0, 1, PROT_READ), 0);
   ASSERT_EQ(Load(0).value, 1u);
   find_vma(machine.mm(), PageAddress(0))->vm_flags |= VM_LOCKED;
+  EXPECT_FALSE(PageMlocked(PageAt(machine.mm(), 0)));
   EXPECT_EQ(reclaim_pages(4), 0);
   EXPECT_FALSE(pte_none(PteAt(machine.mm(), 0)));
+  // The walk that met the locked mapping has left its mark.
+  EXPECT_TRUE(PageMlocked(PageAt(machine.mm(), 0)));
   find_vma(machine.mm(), PageAddress(0))->vm_flags &= ~kulong{VM_LOCKED};
   machine.PutMm();
 }
@@ -152,6 +155,12 @@ TEST(ReclaimTest, AgingTellsWhoUsedPagesAndUnmapsNothing) {
   EXPECT_EQ(age_pages(8), 3);
   EXPECT_EQ(age_pages(8), 0);
   ASSERT_EQ(Load(1).sig, 0);
+#ifdef CONFIG_X86_64
+  // The accessed bit that a TLB remembers as set is not set again.
+  EXPECT_EQ(age_pages(8), 0);
+  flush_tlb_mm(machine.mm());
+  ASSERT_EQ(Load(1).sig, 0);
+#endif
   EXPECT_EQ(age_pages(8), 1);
   EXPECT_EQ(machine.machine()->nr_lru, 3u);
   EXPECT_EQ(get_mm_rss(machine.mm()), 3u);

@@ -93,10 +93,10 @@ int page_mkclean(struct page *page);
 bool try_to_unmap(struct page *page, u32 flags);
 /* Flushes what TTU_BATCH_FLUSH put off; before the pages are freed. */
 void try_to_unmap_flush(void);
+/* The same, if any of it was dirty; before the pages are written out. */
+void try_to_unmap_flush_dirty(void);
 
 /* ---- memory_unmap.cc ---- */
-/* Every processor of the machine, whatever it runs (arch_tlbbatch_flush). */
-void flush_tlb_all(struct machine *machine);
 /* sem held; the ptes of [addr, end), which lies in the vma. */
 void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		      kulong addr, kulong end);

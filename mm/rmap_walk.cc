@@ -28,12 +28,13 @@
  *
  * Left out: huge pages, KSM, swap entries, MADV_FREE's lazy pages, idle page
  * tracking, hardware poison, mmu notifiers, high water marks.  A VM_LOCKED
- * mapping stops try_to_unmap, but the page is not moved to a list of its own.
+ * mapping stops try_to_unmap and marks the page, which stays on the list.
  */
 #include "mm/rmap.h"
 #include "mm/fault.h"
 #include "mm/internal.h"
 #include "mm/swapops.h"
+#include "mm/tlb.h"
 
 extern "C" {
 
@@ -205,7 +206,8 @@ struct page_referenced_arg {
 };
 
 /* The stale bit in a TLB is not flushed on x86: it costs a wrong guess. */
-static bool ptep_clear_flush_young(struct vm_area_struct *vma, pte_t *ptep)
+static bool ptep_clear_flush_young(struct vm_area_struct *vma, kulong address,
+				   pte_t *ptep)
 {
 	const bool young =
 	    __atomic_fetch_and(&ptep->pte, ~(pteval_t)_PAGE_ACCESSED,
@@ -214,9 +216,10 @@ static bool ptep_clear_flush_young(struct vm_area_struct *vma, pte_t *ptep)
 
 #ifndef CONFIG_X86_64
 	if (young)
-		flush_tlb_mm(vma->vm_mm);
+		flush_tlb_page(vma, address);
 #else
 	(void)vma;
+	(void)address;
 #endif
 	return young;
 }
@@ -236,7 +239,7 @@ static bool page_referenced_one(struct page *page, struct vm_area_struct *vma,
 			return false;
 		}
 		/* Read in sequence is read once. */
-		if (ptep_clear_flush_young(vma, pvmw.pte) &&
+		if (ptep_clear_flush_young(vma, pvmw.address, pvmw.pte) &&
 		    likely(!(vma->vm_flags & VM_SEQ_READ)))
 			referenced++;
 		pra->mapcount--;
@@ -272,16 +275,6 @@ int page_referenced(struct page *page, bool is_locked, kulong *vm_flags)
 
 /* ---- who may write to it ---- */
 
-/* No processor uses the old entry any more when this returns. */
-static pte_t ptep_clear_flush(struct vm_area_struct *vma, pte_t *ptep)
-{
-	const pte_t pte = ptep_get_and_clear(ptep);
-
-	if (pte_present(pte))
-		flush_tlb_mm(vma->vm_mm);
-	return pte;
-}
-
 static bool page_mkclean_one(struct page *page, struct vm_area_struct *vma,
 			     kulong address, void *arg)
 {
@@ -294,7 +287,7 @@ static bool page_mkclean_one(struct page *page, struct vm_area_struct *vma,
 
 		if (!pte_dirty(entry) && !pte_write(entry))
 			continue;
-		entry = ptep_clear_flush(vma, pvmw.pte);
+		entry = ptep_clear_flush(vma, pvmw.address, pvmw.pte);
 		entry = pte_mkclean(pte_wrprotect(entry));
 		set_pte_at(vma->vm_mm, address, pvmw.pte, entry);
 		(*cleaned)++;
@@ -323,12 +316,14 @@ int page_mkclean(struct page *page)
 
 /* ---- nobody maps it ---- */
 
-/* ARM has no batches: the flush comes with each pte. */
-static bool should_defer_flush(u32 flags)
+/* Only what needs an interrupt is worth it.  ARM has no batches: the flush
+ * comes with each pte. */
+static bool should_defer_flush(const struct mm_struct *mm, u32 flags)
 {
 #ifdef CONFIG_X86_64
-	return flags & TTU_BATCH_FLUSH;
+	return (flags & TTU_BATCH_FLUSH) && mm_runs_elsewhere(mm);
 #else
+	(void)mm;
 	(void)flags;
 	return false;
 #endif
@@ -340,8 +335,40 @@ void try_to_unmap_flush(void)
 
 	if (!task->tlb_flush_required)
 		return;
-	flush_tlb_all(task->machine);
+	arch_tlbbatch_flush(&task->tlb_flush_cpumask);
 	task->tlb_flush_required = false;
+	task->tlb_flush_writable = false;
+}
+
+void try_to_unmap_flush_dirty(void)
+{
+	if (current->tlb_flush_writable)
+		try_to_unmap_flush();
+}
+
+/* Behind the clearing of the pte, under its lock. */
+static void set_tlb_ubc_flush_pending(struct mm_struct *mm, bool writable)
+{
+	struct task_struct *task = current;
+
+	arch_tlbbatch_add_mm(&task->tlb_flush_cpumask, mm);
+	task->tlb_flush_required = true;
+	WRITE_ONCE(mm->tlb_flush_batched, true);
+	/* A dirty page may be dirtied again through a TLB. */
+	if (writable)
+		task->tlb_flush_writable = true;
+}
+
+/*
+ * The flag is one for the mm, and set under other locks than this one: a flush
+ * may be one too many, but what this lock's table has lost is flushed.
+ */
+void flush_tlb_batched_pending(struct mm_struct *mm)
+{
+	if (READ_ONCE(mm->tlb_flush_batched)) {
+		flush_tlb_mm(mm);
+		WRITE_ONCE(mm->tlb_flush_batched, false);
+	}
 }
 
 /*
@@ -384,22 +411,26 @@ static bool try_to_unmap_one(struct page *page, struct vm_area_struct *vma,
 
 	while (page_vma_mapped_walk(&pvmw)) {
 		if (!(flags & TTU_IGNORE_MLOCK)) {
-			if (vma->vm_flags & VM_LOCKED)
+			if (vma->vm_flags & VM_LOCKED) {
+				/* Under the pte lock: munlock comes after. */
+				mlock_vma_page(page);
 				goto stop;
+			}
 			if (flags & TTU_MUNLOCK)
 				continue;
 		}
 		if (!(flags & TTU_IGNORE_ACCESS) &&
-		    ptep_clear_flush_young(vma, pvmw.pte))
+		    ptep_clear_flush_young(vma, pvmw.address, pvmw.pte))
 			goto stop;
 
-		if (should_defer_flush(flags)) {
+		if (should_defer_flush(vma->vm_mm, flags)) {
 			/* A dirty page is written out only after the flush;
 			 * here dirty pages are kept. */
 			pteval = ptep_get_and_clear(pvmw.pte);
-			current->tlb_flush_required = true;
+			set_tlb_ubc_flush_pending(vma->vm_mm,
+						  pte_dirty(pteval));
 		} else {
-			pteval = ptep_clear_flush(vma, pvmw.pte);
+			pteval = ptep_clear_flush(vma, pvmw.address, pvmw.pte);
 		}
 		/* The bit moves to the page now that nobody can set it. */
 		if (pte_dirty(pteval) && !PageDirty(page))

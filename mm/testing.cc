@@ -75,7 +75,7 @@ TestMachine::TestMachine(const Options& options) {
 
   struct fl_machine_config config = {};
   config.struct_bytes = sizeof(config);
-  config.cpus = 1;
+  config.cpus = options.cpus;
   config.ram_pages = options.ram_pages;
   config.slab_bytes = options.slab_bytes;
   config.rom_bytes = options.rom_bytes;

@@ -58,6 +58,7 @@ class TestMachine {
     uint64_t fixes_off = 0;
     uint32_t overcommit_memory = 0;
     uint64_t overcommit_kbytes = 0;
+    uint32_t cpus = 1;  // the machine's task runs on the first
   };
 
   TestMachine() : TestMachine(Options()) {}

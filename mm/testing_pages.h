@@ -33,11 +33,12 @@ class RunAs {
   struct task_struct* before_;
 };
 
-// A task without an mm, as a kernel thread is, until it was forked.
+// A task without an mm, as a kernel thread is, until it was forked or joined.
 class TestTask {
  public:
-  explicit TestTask(TestMachine* machine) {
+  explicit TestTask(TestMachine* machine, uint32_t cpu = 0) {
     task_.machine = machine->machine();
+    task_.cpu = cpu;
     std::strcpy(task_.comm, "child");
     list_add_tail(&task_.tasks, &machine->machine()->tasks);
   }
@@ -53,6 +54,11 @@ class TestTask {
   }
   struct mm_struct* mm() {
     return task_.mm;
+  }
+  // Becomes a thread of the machine's process.
+  void Join(TestMachine* machine) {
+    atomic_inc(&machine->mm()->mm_users);
+    task_.mm = machine->mm();
   }
   void Exit() {
     RunAs as(&task_);

@@ -8,23 +8,29 @@
  *   copy_user_page_inatomic    __copy_from_user_inatomic of a whole page
  *   user_access                instruction, fault, again; or a signal
  *
- * No lock of the kernel is held.  An access is one step for the TLB flush:
- * task->user_walk is set from the first look at the tables until the bytes
- * are moved, and flush_tlb_mm waits for it.  So a walker never sees a table
- * or a page that was freed, as on hardware, unless the kernel forgot a flush.
+ * No lock of the kernel is held.  An access is one step for the TLB flush,
+ * from the first look at the TLB until the bytes are moved (user_walk_begin).
+ * So it never meets a table or a page that was freed, as on hardware, unless
+ * the kernel forgot a flush.
+ *
+ * What the TLB remembers is believed: the tables are not looked at.  Only the
+ * first store through a clean entry goes to them, to set the dirty bit.  A
+ * fault for the lack of a permission forgets the entry on x86, so that it is
+ * not taken twice for one that is out of date; on ARM the kernel does that.
  *
  * The bytes are moved by code that is not instrumented: user programs race
  * as they like.  The event before it says which bytes of which frame.
  *
- * Left out: a TLB that remembers (every access walks), protection keys, SMAP,
- * accesses across a page boundary.  Stores to ROM have no effect, as the bus
- * cycle of a store to flash without its unlock sequence.
+ * Left out: protection keys, SMAP, accesses across a page boundary, an
+ * accessed bit that ARM's kernel would have to emulate.  Stores to ROM have no
+ * effect, as the bus cycle of a store to flash without its unlock sequence.
  */
 #include "mm/fault.h"
 #include "mm/mm.h"
 #include "mm/pgtable.h"
 #include "mm/sync/sched.h"
 #include "mm/sync/string.h"
+#include "mm/tlb.h"
 
 #define FL_UNINSTRUMENTED __attribute__((noinline, no_sanitize("thread")))
 
@@ -54,10 +60,10 @@ static pte_t *walk_tables(struct mm_struct *mm, kulong addr)
 
 /*
  * 0 and *bytes where addr lies; or -EFAULT and the PF_* bits of the fault in
- * *error_code; or -EIO.  user_walk is set.
+ * *error_code; or -EIO.  Between user_walk_begin and user_walk_end of task.
  */
-static int translate(struct mm_struct *mm, kulong addr, u32 kind, char **bytes,
-		     u32 *error_code)
+static int translate(struct task_struct *task, kulong addr, u32 kind,
+		     char **bytes, u32 *error_code)
 {
 	const u32 access = kind == FL_STORE  ? PF_WRITE
 			   : kind == FL_EXEC ? PF_INSTR
@@ -67,31 +73,46 @@ static int translate(struct mm_struct *mm, kulong addr, u32 kind, char **bytes,
 			      (kind == FL_EXEC ? _PAGE_EXEC : 0);
 	const pteval_t mark =
 	    _PAGE_ACCESSED | (kind == FL_STORE ? _PAGE_DIRTY : 0);
-	char *frame;
+	pte_t pte = tlb_lookup(task, addr);
+	const bool known = !pte_none(pte);
 	pte_t *ptep;
-	pte_t pte;
 
-	do {
-		ptep = walk_tables(mm, addr);
-		if (ptep)
-			pte = fl_read_pte(ptep);
-		if (!ptep || !(pte.pte & _PAGE_PRESENT)) {
-			*error_code = access;
-			return -EFAULT;
-		}
-		if ((pte.pte & want) != want) {
-			*error_code = access | PF_PROT;
-			return -EFAULT;
-		}
-		/* Only into an entry that is still the same one. */
-	} while ((pte.pte & mark) != mark &&
-		 cmpxchg(&ptep->pte, pte.pte, pte.pte | mark) != pte.pte);
+	if (known && (pte.pte & want) != want) {
+		*error_code = access | PF_PROT;
+		goto fault;
+	}
+	if (!known || (pte.pte & mark) != mark) {
+		do {
+			ptep = walk_tables(task->mm, addr);
+			if (ptep)
+				pte = fl_read_pte(ptep);
+			if (!ptep || !(pte.pte & _PAGE_PRESENT)) {
+				*error_code = access;
+				goto fault;
+			}
+			if ((pte.pte & want) != want) {
+				*error_code = access | PF_PROT;
+				goto fault;
+			}
+			/* Only into an entry that is still the same one. */
+		} while ((pte.pte & mark) != mark &&
+			 cmpxchg(&ptep->pte, pte.pte, pte.pte | mark) !=
+			     pte.pte);
+		pte.pte |= mark;
+		tlb_fill(task, addr, pte);
+	}
 
-	frame = (char *)phys_to_virt((phys_addr_t)pte_pfn(pte) << PAGE_SHIFT);
-	if (!frame)
+	*bytes = (char *)phys_to_virt((phys_addr_t)pte_pfn(pte) << PAGE_SHIFT);
+	if (!*bytes)
 		return -EIO;
-	*bytes = frame + offset_in_page(addr);
+	*bytes += offset_in_page(addr);
 	return 0;
+fault:
+#ifdef CONFIG_X86_64
+	if (known)
+		tlb_drop(task, addr);
+#endif
+	return -EFAULT;
 }
 
 static FL_UNINSTRUMENTED u64 load_bytes(const char *from, u32 size)
@@ -157,7 +178,7 @@ int mmu_access(u32 kind, kulong addr, u32 size, u64 *value, u32 *error_code)
 	int ret;
 
 	user_walk_begin(task);
-	ret = translate(task->mm, addr, kind, &bytes, error_code);
+	ret = translate(task, addr, kind, &bytes, error_code);
 	if (!ret) {
 		if (kind == FL_STORE) {
 			fl_event(FL_EV_USER_WRITE, bytes, size, 0, NULL);
@@ -195,7 +216,7 @@ int mmu_copy(u32 kind, kulong addr, void *buf, u32 size, u32 *error_code)
 	int ret;
 
 	user_walk_begin(task);
-	ret = translate(task->mm, addr, kind, &bytes, error_code);
+	ret = translate(task, addr, kind, &bytes, error_code);
 	if (!ret) {
 		if (kind == FL_STORE) {
 			fl_event(FL_EV_RANGE_READ, buf, size, 0, NULL);
@@ -220,7 +241,7 @@ int copy_user_page_inatomic(void *to, kulong addr)
 	int ret;
 
 	user_walk_begin(task);
-	ret = translate(task->mm, addr, FL_LOAD, &bytes, &error_code);
+	ret = translate(task, addr, FL_LOAD, &bytes, &error_code);
 	if (!ret)
 		memcpy(to, bytes, PAGE_SIZE);
 	user_walk_end(task);

@@ -165,7 +165,7 @@ absl::Status StressRun::Init() {
                                                   compiled_.variables.size());
   MachineOptions machine = OptionsOf(program_);
   machine.variant = options_.variant;
-  machine.cpus = std::max<uint32_t>(2, count);
+  machine.cpus = count + 1;  // and one for the setup
   if (machine.ram_pages == 0) {
     machine.ram_pages =
         std::max<uint64_t>(MachineOptions::kDefaultRamPages, 64 * count);
@@ -248,8 +248,8 @@ absl::Status StressRun::SetUpProcess(size_t process) {
   if (compiled_.setup.empty()) return absl::OkStatus();
   task_struct* task = nullptr;
   runtime_->RunAs(system_, machine_->system_task(), [&] {
-    absl::StatusOr<task_struct*> made =
-        machine_->AddTask("setup", static_cast<int>(process), 0, setup_);
+    absl::StatusOr<task_struct*> made = machine_->AddTask(
+        "setup", static_cast<int>(process), threads_.size(), setup_);
     if (made.ok()) task = *made;
   });
   if (task == nullptr) {

@@ -40,6 +40,9 @@ absl::Status Runner::Init(const RunnerOptions& options) {
 
   MachineOptions machine = OptionsOf(*program_);
   machine.variant = options.variant;
+  // One for each task, so that what one of them remembers of the page tables
+  // is not the others', and one for the setup.
+  machine.cpus = static_cast<uint32_t>(compiled_.tasks.size()) + 1;
   machine.alloc_may_fail = options.alloc_may_fail;
   machine.reuse_freed = options.reuse_freed;
   absl::StatusOr<std::unique_ptr<Machine>> created =
@@ -160,8 +163,8 @@ absl::Status Runner::SetUpProcess(size_t process) {
   if (compiled_.setup.empty()) return absl::OkStatus();
   task_struct* task = nullptr;
   RunAs(system_, machine_->system_task(), [&] {
-    absl::StatusOr<task_struct*> made =
-        machine_->AddTask("setup", static_cast<int>(process), 0, setup_);
+    absl::StatusOr<task_struct*> made = machine_->AddTask(
+        "setup", static_cast<int>(process), tasks_.size(), setup_);
     if (made.ok()) task = *made;
   });
   if (task == nullptr) {

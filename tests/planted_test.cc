@@ -140,5 +140,89 @@ TEST(PlantedRaceTest, NeedsAccessGranularity) {
   EXPECT_TRUE(result->findings.empty());
 }
 
+// ---- bugs in the model's own flushes, switches of a planted build ----
+
+// A task stores to, or reads, a page that the other one takes away.
+struct PlantedFlush {
+  const char* fix;
+  const char* program;
+  const char* checker;
+  Granularity granularity;
+};
+
+void PrintTo(const PlantedFlush& planted, std::ostream* to) {
+  *to << planted.fix;
+}
+
+class PlantedFlushTest : public ::testing::TestWithParam<PlantedFlush> {
+ protected:
+  ExploreResult Search(bool planted, uint64_t executions) {
+    absl::StatusOr<Program> program =
+        ParseLitmus(GetParam().program, "planted");
+    EXPECT_TRUE(program.ok()) << program.status();
+    if (!program.ok()) return ExploreResult();
+    if (planted) program->machine.fixes_off.push_back(GetParam().fix);
+    ExploreOptions options;
+    options.kernel_path =
+        std::string(getenv("TEST_SRCDIR")) +
+        "/faultline/sim/kernels/kernel_x86_64_explored_planted.so";
+    options.variant = "paged";
+    options.granularity = GetParam().granularity;
+    options.max_executions = executions;
+    absl::StatusOr<ExploreResult> result = Explore(*program, options);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? *result : ExploreResult();
+  }
+};
+
+TEST_P(PlantedFlushTest, StaleEntryIsCaught) {
+  const ExploreResult result = Search(true, 20000);
+  ASSERT_FALSE(result.findings.empty()) << result.executions << " executions";
+  for (const Finding& finding : result.findings) {
+    EXPECT_EQ(finding.checker, GetParam().checker) << finding.title;
+  }
+}
+
+TEST_P(PlantedFlushTest, NothingIsFoundWithTheFlushInItsPlace) {
+  for (const Finding& finding : Search(false, 2000).findings) {
+    ADD_FAILURE() << finding.checker << ": " << finding.title;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, PlantedFlushTest,
+    ::testing::Values(
+        // B's mprotect has returned, and A still stores.
+        PlantedFlush{"planted-mprotect-flush", R"(litmus "mprotect"
+setup
+    m = mmap(anon, 0p, 1p, rw, private)
+    store(m, 1)
+task A
+    store(m, 2)
+    store(m, 3)
+task B
+    mprotect(m, 1p, r)
+    load(m)
+    load(m)
+)",
+                     "data-integrity", Granularity::kSync},
+        // The page is free before A's processor has forgotten it.
+        PlantedFlush{"planted-free-after-flush", R"(litmus "munmap"
+setup
+    m = mmap(anon, 0p, 1p, rw, private)
+    store(m, 1)
+task A
+    load(m)
+    load(m)
+task B
+    munmap(m, 1p)
+)",
+                     "lifetime", Granularity::kAccess}),
+    [](const ::testing::TestParamInfo<PlantedFlush>& info) {
+      std::string name = info.param.fix;
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
+
 }  // namespace
 }  // namespace faultline

@@ -34,13 +34,16 @@ u64 page_round(u64 bytes)
 
 // Offsets in the arena, bytes, in the order of machine.h.
 struct Layout {
-	u64 scratch, slab, mem_map, ram, rom, end;
+	u64 cpus, scratch, slab, mem_map, ram, rom, end;
 };
 
 void machine_layout(const struct fl_machine_config *config,
 		    struct Layout *layout)
 {
-	layout->scratch = page_round(sizeof(struct machine));
+	layout->cpus = page_round(sizeof(struct machine));
+	layout->scratch =
+		layout->cpus +
+		page_round(config->cpus * sizeof(struct cpu_tlbstate));
 	layout->slab = layout->scratch + page_round(FL_SCRATCH_BYTES);
 	layout->mem_map = layout->slab + page_round(config->slab_bytes);
 	layout->ram = layout->mem_map +
@@ -76,6 +79,8 @@ const char *check_config(const struct fl_machine_config *config)
 		return "fl_machine_config of another version";
 	if (config->cpus < 1)
 		return "a machine has at least one CPU";
+	if (config->cpus > FL_MAX_CPUS)
+		return "a machine has at most 256 CPUs";
 	if (config->ram_pages < min_ram_pages)
 		return "a machine has at least 8 pages of RAM";
 	if (config->ram_pages >= phys_limit >> PAGE_SHIFT)
@@ -165,6 +170,10 @@ struct machine *machine_init(void *arena, u64 bytes,
 	fl_copy(&machine->config, config, sizeof(*config));
 	machine->arena = (char *)arena;
 	machine->arena_bytes = bytes;
+	machine->cpu_tlbstate = (struct cpu_tlbstate *)(void *)(machine->arena +
+								layout.cpus);
+	for (u32 i = 0; i < config->cpus; i++)
+		machine->cpu_tlbstate[i].cpu = i;
 	machine->scratch = machine->arena + layout.scratch;
 	machine->slab_base = machine->arena + layout.slab;
 	machine->slab_end = machine->slab_base + config->slab_bytes;

@@ -3,7 +3,7 @@
  * struct machine: all the state there is.  It stands at the start of its
  * arena, everything else of the machine follows in the same arena:
  *
- *   | machine | scratch | slab region | mem_map | RAM frames | ROM window |
+ *   | machine | CPUs | scratch | slab region | mem_map | RAM frames | ROM |
  *
  * Which lock protects what stands beside each field; what has no note is
  * constant after machine_boot.
@@ -12,6 +12,7 @@
 #define FAULTLINE_MM_SYNC_MACHINE_H_
 
 #include "mm/interface.h"
+#include "mm/sync/cpumask.h"
 #include "mm/sync/list.h"
 #include "mm/sync/lock.h"
 #include "mm/sync/page.h"
@@ -60,13 +61,39 @@ enum fl_fix {
 				      back the commit it was charged */
 	FL_FIX_PAT_FORK, /* a fork that fails gives PAT's range back,
 			    dc84bc2aba85 */
+	FL_FIX_MOVE_PTES_FLUSH, /* mremap flushes before others can free
+				   what it moved, eb66ae030829 */
+#if FAULTLINE_PLANTED
+	/* Not the kernel's: off plants a bug for the checkers' tests. */
+	FL_FIX_PLANTED_MPROTECT_FLUSH, /* mprotect flushes */
+	FL_FIX_PLANTED_FREE_AFTER_FLUSH, /* pages go after the flush */
+#endif
 	FL_FIXES
 };
+
+#define FL_TLB_ENTRIES 64
+
+/*
+ * A processor (cpu_tlbstate of 4.13, and the TLB itself); see mm/tlb.cc.
+ * busy protects the rest: who made it 1 is the processor, or interrupts it.
+ */
+struct cpu_tlbstate {
+	u32 busy; /* atomic; 1: in the middle of an instruction */
+	u32 cpu;  /* its number */
+	u32 filled; /* 0: no slot is in use */
+	struct mm_struct *loaded_mm; /* whose tables it walks, or NULL */
+	struct {
+		kulong tag; /* virtual page + 1; 0: empty */
+		kulong pte; /* as read, with what was set in it */
+	} tlb[FL_TLB_ENTRIES]; /* direct mapped by the page's number */
+} __attribute__((aligned(64)));
 
 struct machine {
 	struct fl_machine_config config;
 	char *arena;
 	u64 arena_bytes;
+
+	struct cpu_tlbstate *cpu_tlbstate; /* config.cpus of them */
 
 	void *scratch; /* FL_SCRATCH_BYTES, see machine_scratch() */
 	char *slab_base, *slab_end;

@@ -6,6 +6,7 @@
 #ifndef FAULTLINE_MM_SYNC_SCHED_H_
 #define FAULTLINE_MM_SYNC_SCHED_H_
 
+#include "mm/sync/cpumask.h"
 #include "mm/sync/list.h"
 #include "mm/sync/lock.h"
 #include "mm/sync/types.h"
@@ -42,7 +43,7 @@ struct task_struct {
 	struct machine *machine;
 	struct mm_struct *mm; /* NULL after exit_mm, and in kernel threads */
 	struct vmacache vmacache;
-	u32 cpu;
+	u32 cpu; /* below the machine's cpus */
 	u32 state;              /* TASK_*; atomic */
 	u32 rcu_depth;
 	u64 pending;            /* bit n-1: signal n; atomic */
@@ -58,15 +59,12 @@ struct task_struct {
 	struct mm_struct *oom_mm; /* a victim's, mm_count held; oom_lock */
 	struct task_struct *oom_reaper_list; /* oom_reaper_lock */
 	bool oom_reaper_queued;              /* oom_reaper_lock */
-	bool tlb_flush_required; /* tlb_ubc: ptes gone, TLBs not flushed */
+	/* Own; tlb_ubc: ptes gone, TLBs of these processors not flushed. */
+	bool tlb_flush_required;
+	bool tlb_flush_writable; /* ... that were dirty */
+	struct cpumask tlb_flush_cpumask;
 	spinlock_t alloc_lock;   /* raw; native builds: mm of another task */
 	kulong sp; /* in user mode, bytes; own task only */
-	/*
-	 * 1 while the task's CPU is inside one access by user code, from the
-	 * page-table walk to the bytes; atomic.  A TLB flush waits for it, as
-	 * the interrupt that it stands for waits for the end of an instruction.
-	 */
-	u32 user_walk;
 	/* Own: page faults taken by the kernel go to the exception table at
 	 * once while this is not 0 (pagefault_disable). */
 	u32 pagefault_disabled;
