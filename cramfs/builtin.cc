@@ -5,6 +5,7 @@
 
 #include "cramfs/cramfs.h"
 
+#include "mm/mm.h"
 #include "mm/sync/bug.h"
 #include "mm/sync/machine.h"
 #include "mm/sync/slab.h"
@@ -15,6 +16,8 @@ const struct file_system_type *const fl_file_systems[] = {
     &cramfs_physmem_fs_type,
 #endif
     &cramfs_fs_type,
+    &shmem_fs_type,
+    &ramfs_fs_type,
     NULL,
 };
 

@@ -153,6 +153,8 @@ static int cramfs_lookup(struct inode *dir, const struct qstr *name,
 const struct inode_operations cramfs_dir_inode_operations = {
     .lookup = cramfs_lookup,
     .get_link = NULL,
+    .create = NULL,
+    .setattr = NULL,
 };
 
 const struct file_operations cramfs_directory_operations = {

@@ -149,4 +149,7 @@ static int cramfs_readpage(struct file *file, struct page *page)
 
 const struct address_space_operations cramfs_aops = {
     .readpage = cramfs_readpage,
+    .write_begin = NULL,
+    .write_end = NULL,
+    .migratepage = NULL,
 };

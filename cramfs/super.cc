@@ -69,6 +69,8 @@ static int cramfs_statfs(struct super_block *sb, struct kstatfs *buf)
 }
 
 static const struct super_operations cramfs_ops = {
+    .alloc_inode = NULL,
+    .destroy_inode = NULL,
     .put_super = cramfs_put_super,
     .evict_inode = NULL,
     .statfs = cramfs_statfs,

@@ -61,6 +61,9 @@ static int blkdev_readpage(struct file *file, struct page *page)
 
 static const struct address_space_operations def_blk_aops = {
     .readpage = blkdev_readpage,
+    .write_begin = NULL,
+    .write_end = NULL,
+    .migratepage = NULL,
 };
 
 int blkdev_get(struct machine *machine, u64 rom_offset, u64 bytes,

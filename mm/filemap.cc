@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The page cache and faults on files (mm/filemap.c, mm/truncate.c of 4.13).
+ * The page cache, reading and faults on files (mm/filemap.c of 4.13).
  *
- *   find_get_page, add_to_page_cache_lru, delete_from_page_cache
+ *   find_get_page, find_lock_page, add_to_page_cache_lru,
+ *   add_to_page_cache_locked, delete_from_page_cache
  *   lock_page, unlock_page, __lock_page_or_retry
- *   filemap_fault, filemap_map_pages, filemap_page_mkwrite
+ *   filemap_fault, filemap_map_pages
  *   generic_file_read_iter, generic_file_read, generic_file_mmap,
  *   generic_file_readonly_mmap
  *   read_mapping_page
- *   truncate_inode_pages_final
+ *
+ * Writing is in filemap_write.cc, taking pages out in truncate.cc.
  *
  * Lock order:
  *   mmap_sem
@@ -24,7 +26,7 @@
  *
  * Left out: readahead (a file system without a backing device has ra_pages 0,
  * so 4.13 reads page by page as well), dirty accounting and write-back,
- * shadow entries, partial truncation.
+ * shadow entries, looking up many pages at once.
  */
 #include "mm/fault.h"
 #include "mm/fs.h"
@@ -139,6 +141,48 @@ struct page *find_get_page(struct address_space *mapping, pgoff_t index)
 	return page;
 }
 
+struct page *find_lock_page(struct address_space *mapping, pgoff_t index)
+{
+	struct page *page;
+
+repeat:
+	page = find_get_page(mapping, index);
+	if (!page)
+		return NULL;
+	lock_page(page);
+	/* Truncated while the lock was waited for? */
+	if (unlikely(READ_ONCE(page->mapping) != mapping)) {
+		unlock_page(page);
+		put_page(page);
+		goto repeat;
+	}
+	VM_BUG_ON_PAGE(page->index != index, page);
+	return page;
+}
+
+struct page *find_get_next_page(struct address_space *mapping, pgoff_t *index,
+				pgoff_t last)
+{
+	struct page *page = NULL;
+	pgoff_t at = *index;
+
+	rcu_read_lock();
+	for (;;) {
+		void **slot = radix_tree_next_slot(mapping, at, last, &at);
+
+		if (!slot)
+			break;
+		page = get_slot_page(slot);
+		/* Emptied meanwhile: the next one. */
+		if (page || at++ == last)
+			break;
+	}
+	rcu_read_unlock();
+	if (page)
+		*index = at;
+	return page;
+}
+
 /* The tree's nodes are allocated without tree_lock, as preloading does. */
 static int page_cache_tree_insert(struct address_space *mapping,
 				  struct page *page)
@@ -162,8 +206,27 @@ static int page_cache_tree_insert(struct address_space *mapping,
 	}
 	if (spare)
 		kmem_cache_free(cache, spare);
-	if (!error)
+	if (!error) {
 		percpu_counter_add(&current_machine()->nr_file_pages, 1);
+		if (PageSwapBacked(page))
+			percpu_counter_add(&current_machine()->nr_shmem, 1);
+	}
+	return error;
+}
+
+int add_to_page_cache_locked(struct page *page, struct address_space *mapping,
+			     pgoff_t index)
+{
+	int error;
+
+	get_page(page);
+	WRITE_ONCE(page->mapping, mapping);
+	page->index = index;
+	error = page_cache_tree_insert(mapping, page);
+	if (unlikely(error)) {
+		WRITE_ONCE(page->mapping, (struct address_space *)NULL);
+		put_page(page);
+	}
 	return error;
 }
 
@@ -175,17 +238,11 @@ int add_to_page_cache_lru(struct page *page, struct address_space *mapping,
 
 	(void)gfp;
 	lock_page(page);
-	get_page(page);
-	WRITE_ONCE(page->mapping, mapping);
-	page->index = index;
-	error = page_cache_tree_insert(mapping, page);
-	if (unlikely(error)) {
-		WRITE_ONCE(page->mapping, (struct address_space *)NULL);
-		put_page(page);
+	error = add_to_page_cache_locked(page, mapping, index);
+	if (unlikely(error))
 		unlock_page(page);
-	} else {
+	else
 		lru_cache_add(page);
-	}
 	return error;
 }
 
@@ -197,6 +254,8 @@ void __delete_from_page_cache(struct page *page)
 	BUG_ON(radix_tree_delete(mapping, page->index) != page);
 	mapping->nrpages--;
 	percpu_counter_add(&current_machine()->nr_file_pages, -1);
+	if (PageSwapBacked(page))
+		percpu_counter_add(&current_machine()->nr_shmem, -1);
 	WRITE_ONCE(page->mapping, (struct address_space *)NULL);
 }
 
@@ -209,32 +268,6 @@ void delete_from_page_cache(struct page *page)
 	__delete_from_page_cache(page);
 	spin_unlock(&mapping->tree_lock);
 	put_page(page);
-}
-
-void truncate_inode_pages_final(struct address_space *mapping)
-{
-	pgoff_t index = 0;
-
-	for (;;) {
-		struct page *page;
-		void **slot;
-
-		rcu_read_lock();
-		slot =
-		    radix_tree_next_slot(mapping, index, ~(pgoff_t)0, &index);
-		page = slot ? get_slot_page(slot) : NULL;
-		rcu_read_unlock();
-		if (!page)
-			break;
-		lock_page(page);
-		BUG_ON(page_mapped(page));
-		if (PageDirty(page))
-			ClearPageDirty(page);
-		delete_from_page_cache(page);
-		unlock_page(page);
-		put_page(page);
-	}
-	radix_tree_destroy(mapping);
 }
 
 /* ---- faults ---- */
@@ -382,21 +415,6 @@ void filemap_map_pages(struct vm_fault *vmf, pgoff_t start_pgoff,
 			break;
 	}
 	rcu_read_unlock();
-}
-
-static int filemap_page_mkwrite(struct vm_fault *vmf)
-{
-	struct page *page = vmf->page;
-	struct inode *inode = file_inode(vmf->vma->vm_file);
-
-	lock_page(page);
-	if (READ_ONCE(page->mapping) != inode->i_mapping) {
-		unlock_page(page);
-		return VM_FAULT_NOPAGE;
-	}
-	if (!PageDirty(page))
-		SetPageDirty(page);
-	return VM_FAULT_LOCKED;
 }
 
 const struct vm_operations_struct generic_file_vm_ops = {

@@ -189,7 +189,7 @@ TEST(ForkTest, LostMemoryTypeFailsTheForkWithAWarning) {
   ASSERT_EQ(split_vma(machine.mm(), vma, PageAddress(1), 1), 0);
   struct mmu_gather tlb;
   tlb_gather_mmu(&tlb, machine.mm(), PageAddress(1), PageAddress(2));
-  unmap_page_range(&tlb, vma, PageAddress(1), PageAddress(2));
+  unmap_page_range(&tlb, vma, PageAddress(1), PageAddress(2), NULL);
   tlb_finish_mmu(&tlb, PageAddress(1), PageAddress(2));
   up_write(&machine.mm()->mmap_sem);
   TestTask child(&machine);

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * As much of the VFS as a read-only file system and mmap need.
+ * As much of the VFS as file systems and mmap need.
  *
  *   get_file, fput                 fs/file_table.c
  *   sget, deactivate_super         fs/super.c (generic_shutdown_super)
  *   do_remount_sb                  fs/super.c
- *   iget_locked, iput              fs/inode.c
+ *   iget_locked, new_inode, iput   fs/inode.c
  *   generic_file_llseek            fs/read_write.c
  *   generic_read_dir               fs/libfs.c
  *   iterate_dir, vfs_statfs        fs/readdir.c, fs/statfs.c
  *
  * An inode stays on its super block's list, with its page cache, when its
- * last reference goes; deactivate_super evicts all.  An open file holds one
+ * last reference goes, unless it has no name (i_nlink is 0);
+ * deactivate_super evicts all.  An open file holds one
  * reference on its inode and counts in sb->s_files; a mapping holds one on
  * its file.  Paths are walked in namei.cc.
  *
@@ -71,7 +72,12 @@ struct super_block *sget(struct machine *machine)
 /* No reference to the inode is left, or it never was in the list. */
 static void destroy_inode(struct inode *inode)
 {
-	kmem_cache_free(inode->i_sb->s_machine->inode_cachep, inode);
+	struct super_block *sb = inode->i_sb;
+
+	if (sb->s_op && sb->s_op->destroy_inode)
+		sb->s_op->destroy_inode(inode);
+	else
+		kmem_cache_free(sb->s_machine->inode_cachep, inode);
 }
 
 static void evict(struct inode *inode)
@@ -129,12 +135,19 @@ static struct inode *find_inode(struct super_block *sb, kulong ino)
 
 static struct inode *alloc_inode(struct super_block *sb)
 {
-	struct inode *inode = (struct inode *)kmem_cache_zalloc(
-	    sb->s_machine->inode_cachep, GFP_KERNEL);
+	struct inode *inode;
 
+	if (sb->s_op && sb->s_op->alloc_inode)
+		inode = sb->s_op->alloc_inode(sb);
+	else
+		inode = (struct inode *)kmem_cache_zalloc(
+		    sb->s_machine->inode_cachep, GFP_KERNEL);
 	if (!inode)
 		return NULL;
 	inode->i_sb = sb;
+	inode->i_nlink = 1;
+	spin_lock_init_named(&inode->i_lock, "inode->i_lock");
+	INIT_LIST_HEAD(&inode->i_entries);
 	atomic_set(&inode->i_count, 1);
 	mutex_init_named(&inode->i_mutex, "inode->i_mutex");
 	address_space_init_once(&inode->i_data);
@@ -172,11 +185,29 @@ struct inode *iget_locked(struct super_block *sb, kulong ino, bool *fresh)
 	return inode;
 }
 
+struct inode *new_inode(struct super_block *sb)
+{
+	struct inode *inode = alloc_inode(sb);
+
+	if (!inode)
+		return NULL;
+	spin_lock(&sb->s_inode_lock);
+	inode->i_ino = ++sb->s_last_ino;
+	list_add_tail(&inode->i_sb_list, &sb->s_inodes);
+	spin_unlock(&sb->s_inode_lock);
+	return inode;
+}
+
 void iput(struct inode *inode)
 {
+	int count;
+
 	if (!inode)
 		return;
-	BUG_ON(atomic_dec_return(&inode->i_count) < 0);
+	count = atomic_dec_return(&inode->i_count);
+	BUG_ON(count < 0);
+	if (!count && unlikely(!inode->i_nlink))
+		evict(inode);
 }
 
 /* ---- files ---- */

@@ -44,6 +44,12 @@ struct iov_iter;
 #define SEEK_HOLE 4
 /* s_maxbytes of a file system that does not say more, in bytes. */
 #define MAX_NON_LFS ((loff_t)0x7fffffff)
+/* What the page cache can index. */
+#ifdef CONFIG_ARM
+#define MAX_LFS_FILESIZE (((loff_t)PAGE_SIZE << (BITS_PER_KULONG - 1)) - 1)
+#else
+#define MAX_LFS_FILESIZE ((loff_t)0x7fffffffffffffff)
+#endif
 #define MS_RDONLY 1
 
 struct qstr {
@@ -55,11 +61,26 @@ struct dentry {
 	struct inode *d_inode;
 	atomic_t d_count;
 	char d_iname[NAME_MAX + 1];
+	/* An entry of a directory in memory: in its i_entries. */
+	struct list_head d_child; /* the directory's i_mutex */
 };
 
 struct address_space_operations {
 	/* Page locked on entry, unlocked on exit; 0 or -errno. */
 	int (*readpage)(struct file *file, struct page *page);
+	/*
+	 * write_begin: the page that write(2) is to fill [pos, pos + len) of,
+	 * locked and referenced; 0 or -errno.  write_end takes both back, and
+	 * moves the file's end; bytes of `copied` that count, or -errno.
+	 * i_mutex held.
+	 */
+	int (*write_begin)(struct file *file, struct address_space *mapping,
+			   loff_t pos, u32 len, struct page **pagep);
+	int (*write_end)(struct file *file, struct address_space *mapping,
+			 loff_t pos, u32 len, u32 copied, struct page *page);
+	/* NULL: a dirty page cannot be moved to another frame. */
+	int (*migratepage)(struct address_space *mapping, struct page *newpage,
+			   struct page *page);
 };
 
 /*
@@ -92,6 +113,12 @@ static inline void do_delayed_call(struct delayed_call *call)
 	call->fn = NULL;
 }
 
+#define ATTR_SIZE 8
+struct iattr {
+	u32 ia_valid;   /* ATTR_* */
+	loff_t ia_size; /* bytes */
+};
+
 struct inode_operations {
 	/* 0 and *inode with a reference, or -errno. */
 	int (*lookup)(struct inode *dir, const struct qstr *name,
@@ -101,6 +128,12 @@ struct inode_operations {
 	 * called; or an ERR_PTR, and nothing is due.
 	 */
 	const char *(*get_link)(struct inode *inode, struct delayed_call *done);
+	/* A regular file; dir's i_mutex held.  0 and *inode with a reference,
+	 * or -errno. */
+	int (*create)(struct inode *dir, const struct qstr *name, umode_t mode,
+		      struct inode **inode);
+	/* The inode's i_mutex held; 0 or -errno. */
+	int (*setattr)(struct inode *inode, const struct iattr *attr);
 };
 
 /* Who lists a directory: actor is called for each entry. */
@@ -153,6 +186,9 @@ struct file_operations {
 };
 
 struct super_operations {
+	/* Both or none: inodes that are part of something larger.  Zeroed. */
+	struct inode *(*alloc_inode)(struct super_block *sb);
+	void (*destroy_inode)(struct inode *inode);
 	void (*put_super)(struct super_block *sb);
 	void (*evict_inode)(struct inode *inode);
 	int (*statfs)(struct super_block *sb, struct kstatfs *buf);
@@ -171,6 +207,7 @@ struct super_block {
 	bool s_readonly;
 	spinlock_t s_inode_lock;
 	struct list_head s_inodes; /* s_inode_lock */
+	kulong s_last_ino;         /* s_inode_lock; of new_inode */
 	atomic_t s_files;          /* open files */
 };
 
@@ -190,6 +227,9 @@ struct inode {
 	struct list_head i_sb_list; /* s_inode_lock */
 	struct mutex i_mutex;
 	void *i_private;
+	u32 i_nlink;     /* 0: goes with its last reference */
+	spinlock_t i_lock;
+	struct list_head i_entries; /* i_mutex; of a directory in memory */
 };
 
 struct file {
@@ -232,6 +272,11 @@ static inline loff_t i_size_read(const struct inode *inode)
 {
 	return READ_ONCE(inode->i_size);
 }
+/* i_mutex held. */
+static inline void i_size_write(struct inode *inode, loff_t size)
+{
+	WRITE_ONCE(inode->i_size, size);
+}
 
 /* mm/fs.cc */
 struct file *get_file(struct file *file);
@@ -243,6 +288,8 @@ void deactivate_super(struct super_block *sb);
 /* The inode of that number, with a reference; *fresh when just made, then
  * the caller fills it in.  NULL: no memory. */
 struct inode *iget_locked(struct super_block *sb, kulong ino, bool *fresh);
+/* A new one with the next free number and a reference, or NULL. */
+struct inode *new_inode(struct super_block *sb);
 void iput(struct inode *inode);
 s64 generic_file_llseek(struct file *file, loff_t offset, int whence);
 /* read(2) of a directory: -EISDIR. */
@@ -265,6 +312,92 @@ int filp_open(struct super_block *sb, const char *path, struct file **file);
 /* inode_operations.get_link of links whose text is in the page cache. */
 const char *page_get_link(struct inode *inode, struct delayed_call *done);
 extern const struct inode_operations page_symlink_inode_operations;
+/* open(2) flags that filp_open_flags knows. */
+#define O_RDONLY 00
+#define O_WRONLY 01
+#define O_RDWR 02
+#define O_ACCMODE 0003
+#define O_CREAT 0100
+#define O_EXCL 0200
+#define O_TRUNC 01000
+/*
+ * As filp_open, for reading or writing as flags say.  Made with O_CREAT in the
+ * root directory only; -EROFS where there is nothing to write, -EISDIR,
+ * -EEXIST, -EINVAL (flags).
+ */
+int filp_open_flags(struct super_block *sb, const char *path, u32 flags,
+		    struct file **file);
+/* An open file of an inode, whose reference it takes over; or NULL: no
+ * memory, and it does not.  path: what maps shows. */
+struct file *alloc_file(struct inode *inode, const char *path,
+			const struct file_operations *fop, u32 mode);
+
+/* mm/open.cc */
+/* ftruncate(2), fallocate(2), posix_fadvise(2), fsync(2); bytes. */
+int do_truncate(struct file *file, loff_t length);
+int vfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len);
+int vfs_fadvise(struct file *file, loff_t offset, loff_t len, int advice);
+#define FALLOC_FL_KEEP_SIZE 0x01
+#define FALLOC_FL_PUNCH_HOLE 0x02
+/* 0, -EFBIG: beyond what the file system allows. */
+int inode_newsize_ok(const struct inode *inode, loff_t size);
+
+/* mm/libfs.cc: directories and files that are nothing but memory */
+int simple_lookup(struct inode *dir, const struct qstr *name,
+		  struct inode **inode);
+/* Enters the inode under the name; -ENOMEM. */
+int simple_link(struct inode *dir, const struct qstr *name,
+		struct inode *inode);
+/* Frees the entries of a directory that goes. */
+void simple_release_entries(struct inode *dir);
+int dcache_readdir(struct file *file, struct dir_context *ctx);
+extern const struct file_operations simple_dir_operations;
+int simple_setattr(struct inode *inode, const struct iattr *attr);
+int simple_readpage(struct file *file, struct page *page);
+int simple_write_begin(struct file *file, struct address_space *mapping,
+		       loff_t pos, u32 len, struct page **pagep);
+int simple_write_end(struct file *file, struct address_space *mapping,
+		     loff_t pos, u32 len, u32 copied, struct page *page);
+int noop_fsync(struct file *file, loff_t start, loff_t end, int datasync);
+/* Zeroes bytes [start, end) of a page. */
+void zero_user_segment(struct page *page, u32 start, u32 end);
+
+/* mm/filemap_write.cc */
+s64 generic_write_checks(struct file *file, const loff_t *pos,
+			 struct iov_iter *from);
+s64 generic_file_write_iter(struct file *file, loff_t *pos,
+			    struct iov_iter *from);
+s64 generic_perform_write(struct file *file, struct iov_iter *from, loff_t pos);
+int filemap_page_mkwrite(struct vm_fault *vmf);
+/* True when it was clean.  The page lock, or a pte lock, is held, or else
+ * truncation may come in between (set_page_dirty_lock). */
+bool set_page_dirty(struct page *page);
+void set_page_dirty_lock(struct page *page);
+/* The page with its lock and a reference, up to date or not; NULL. */
+struct page *grab_cache_page_write_begin(struct address_space *mapping,
+					 pgoff_t index);
+
+/* mm/truncate.cc */
+/* Bytes [lstart, lend]; lend -1: to the end, until nothing is left there.
+ * No lock that the page lock comes after is held. */
+void truncate_inode_pages_range(struct address_space *mapping, loff_t lstart,
+				loff_t lend);
+static inline void truncate_inode_pages(struct address_space *mapping,
+					loff_t lstart)
+{
+	truncate_inode_pages_range(mapping, lstart, (loff_t)-1);
+}
+/* Page locked; 0, or -EIO: it is not the mapping's any more. */
+int truncate_inode_page(struct address_space *mapping, struct page *page);
+/* After i_size has changed; i_mutex held. */
+void truncate_pagecache(struct inode *inode, loff_t newsize);
+void truncate_setsize(struct inode *inode, loff_t newsize);
+/* Pages [start, end]: those that are clean, unmapped and unlocked; how many. */
+kulong invalidate_mapping_pages(struct address_space *mapping, pgoff_t start,
+				pgoff_t end);
+/* Pages [start, end], waiting and unmapping; 0 or -EBUSY: a page is dirty. */
+int invalidate_inode_pages2_range(struct address_space *mapping, pgoff_t start,
+				  pgoff_t end);
 
 /* mm/block_dev.cc: a read-only disk whose content is a part of the ROM */
 struct block_device {
@@ -319,6 +452,15 @@ struct page *read_mapping_page(struct address_space *mapping, pgoff_t index,
 			       struct file *file);
 /* Reference held on return, or NULL. */
 struct page *find_get_page(struct address_space *mapping, pgoff_t index);
+/* Locked, too, and the mapping's. */
+struct page *find_lock_page(struct address_space *mapping, pgoff_t index);
+/* The first page at *index or above, up to and including last; *index is
+ * where it was found. */
+struct page *find_get_next_page(struct address_space *mapping, pgoff_t *index,
+				pgoff_t last);
+/* Page locked, and on no list: 0, or -EEXIST, -ENOMEM. */
+int add_to_page_cache_locked(struct page *page, struct address_space *mapping,
+			     pgoff_t index);
 int add_to_page_cache_lru(struct page *page, struct address_space *mapping,
 			  pgoff_t index, gfp_t gfp);
 /* Page and tree_lock locked; the cache's reference is the caller's now. */

@@ -132,8 +132,8 @@ static struct page *follow_page_pte(struct vm_area_struct *vma, kulong address,
 	if (flags & FOLL_GET)
 		get_page(page);
 	if (flags & FOLL_TOUCH) {
-		if ((flags & FOLL_WRITE) && !pte_dirty(pte) && !PageDirty(page))
-			SetPageDirty(page);
+		if ((flags & FOLL_WRITE) && !pte_dirty(pte))
+			set_page_dirty(page);
 		mark_page_accessed(page);
 	}
 	if ((flags & FOLL_MLOCK) && (vma->vm_flags & VM_LOCKED)) {

@@ -20,6 +20,7 @@
 #include "mm/sync/machine.h"
 #include "mm/sync/sched.h"
 #include "mm/sync/string.h"
+#include "mm/uaccess.h"
 
 extern "C" {
 
@@ -53,6 +54,7 @@ static struct machine *machine_boot(void *arena, u64 bytes,
 		    machine, "task_struct", sizeof(struct task_struct));
 	pgtable_cache_init(machine);
 	vfs_caches_init(machine);
+	shmem_init(machine);
 	fl_file_systems_init(machine);
 	overcommit_init(machine);
 	machine->boot_free_pages = machine->nr_free;
@@ -148,6 +150,10 @@ static const struct fix *fix_at(u32 i)
 	    {"pat-fork",
 	     "a fork that fails in the middle of a device mapping gives its "
 	     "reserved memory type back (dc84bc2aba85)"},
+	    /* FL_FIX_SHMEM_FAULT_PIN */
+	    {"shmem_fault-pin",
+	     "a fault that waits for a hole to be punched holds the file once "
+	     "it has let go of mmap_sem (8897c1b1a179)"},
 	    /* FL_FIX_MOVE_PTES_FLUSH */
 	    {"move_ptes-flush",
 	     "mremap flushes the TLBs before others can free what it moved "
@@ -232,7 +238,7 @@ static void fill_stat(const struct inode *inode, struct fl_stat *to)
 	to->size = i_size_read(inode);
 	to->blocks = inode->i_blocks;
 	to->mode = inode->i_mode;
-	to->nlink = 1;
+	to->nlink = inode->i_nlink;
 	to->uid = inode->i_uid;
 	to->gid = inode->i_gid;
 	to->rdev = inode->i_rdev;
@@ -297,13 +303,62 @@ static s64 file_read(struct file *file, void *to, u64 bytes, u64 position)
 {
 	loff_t pos = (loff_t)position;
 
-	if (!file->f_op || !file->f_op->read)
+	if (!file->f_op || (!file->f_op->read && !file->f_op->read_iter))
 		return -EINVAL;
 	if (pos < 0)
 		return -EINVAL;
-	if (bytes > 0x7ffff000) /* MAX_RW_COUNT */
-		bytes = 0x7ffff000;
+	if (!(file->f_mode & FMODE_READ))
+		return -EBADF;
+	if (bytes > MAX_RW_COUNT)
+		bytes = MAX_RW_COUNT;
+	if (!file->f_op->read) {
+		struct iov_iter iter;
+
+		iov_iter_kernel(&iter, to, bytes);
+		return file->f_op->read_iter(file, &pos, &iter);
+	}
 	return file->f_op->read(file, (char *)to, (size_t)bytes, &pos);
+}
+
+static s64 file_write(struct file *file, const void *from, u64 bytes,
+		      u64 position)
+{
+	loff_t pos = (loff_t)position;
+	struct iov_iter iter;
+
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EBADF;
+	if (!file->f_op->write_iter || pos < 0)
+		return -EINVAL;
+	if (bytes > MAX_RW_COUNT)
+		bytes = MAX_RW_COUNT;
+	iov_iter_kernel(&iter, (void *)(uintptr_t)from, bytes);
+	return file->f_op->write_iter(file, &pos, &iter);
+}
+
+static s64 file_truncate(struct file *file, u64 bytes)
+{
+	return do_truncate(file, (loff_t)bytes);
+}
+
+static s64 file_fallocate(struct file *file, u32 mode, u64 offset, u64 bytes)
+{
+	return vfs_fallocate(file, (int)mode, (loff_t)offset, (loff_t)bytes);
+}
+
+static s64 file_fadvise(struct file *file, u64 offset, u64 bytes, u32 advice)
+{
+	return vfs_fadvise(file, (loff_t)offset, (loff_t)bytes, (int)advice);
+}
+
+static s64 file_invalidate(struct file *file, u64 first, u64 last)
+{
+	if ((u64)(pgoff_t)first != first)
+		return 0;
+	if ((u64)(pgoff_t)last != last)
+		last = ~(pgoff_t)0;
+	return invalidate_inode_pages2_range(file->f_mapping, (pgoff_t)first,
+					     (pgoff_t)last);
 }
 
 static s64 file_lseek(struct file *file, s64 offset, s32 whence)
@@ -620,6 +675,9 @@ static u32 check_machine(struct machine *machine)
 	    (u64)percpu_counter_read(&machine->vm_committed_as), 0);
 	wrong +=
 	    report_left_over("reserved PAT ranges", machine->nr_pat_ranges, 0);
+	wrong += report_left_over(
+	    "shared memory pages",
+	    (u64)percpu_counter_read(&machine->nr_shmem), 0);
 	wrong += report_left_over("super blocks",
 				  !list_empty(&machine->super_blocks), 0);
 	machine_leave(before);
@@ -659,10 +717,16 @@ const struct fl_kernel faultline_kernel = {
     stat_path,
     read_link,
     filp_open,
+    filp_open_flags,
     fput,
     file_size,
     file_stat,
     file_read,
+    file_write,
+    file_truncate,
+    file_fallocate,
+    file_fadvise,
+    file_invalidate,
     file_lseek,
     file_readdir,
     alloc_pipe_info,

@@ -117,6 +117,16 @@ struct fl_machine_stats {
 };
 
 #define FL_MS_RDONLY 1
+/* open_flags */
+#define FL_O_RDONLY 0
+#define FL_O_WRONLY 1
+#define FL_O_RDWR 2
+#define FL_O_CREAT 0100
+#define FL_O_EXCL 0200
+#define FL_O_TRUNC 01000
+#define FL_FALLOC_KEEP_SIZE 1
+#define FL_FALLOC_PUNCH_HOLE 2
+#define FL_FADV_DONTNEED 4
 /* whence of file_lseek */
 #define FL_SEEK_SET 0
 #define FL_SEEK_CUR 1
@@ -208,6 +218,8 @@ struct fl_kernel {
 	 * end of the window); "bad=FIRST-LAST" sectors of 512 bytes that
 	 * cannot be read.  "variant=NAME" is accepted and has no effect.
 	 *
+	 * tmpfs, of half of the RAM at most, and ramfs: empty, no options.
+	 *
 	 * -ENODEV: no such file system; -EINVAL: options, or no valid image;
 	 * -ENOMEM.
 	 */
@@ -241,6 +253,13 @@ struct fl_kernel {
 	 * file nor a directory. */
 	int (*open)(struct super_block *sb, const char *path,
 		    struct file **file);
+	/*
+	 * open(2) as flags say (FL_O_*), which has a file made in the root
+	 * directory of a tmpfs or ramfs.  As open; -EROFS, -EISDIR, -EEXIST,
+	 * -ENOSPC (no memory for an inode), -EINVAL (flags).
+	 */
+	int (*open_flags)(struct super_block *sb, const char *path,
+			  uint32_t flags, struct file **file);
 	void (*close)(struct file *file);
 	int64_t (*file_size)(struct file *file); /* [host] bytes */
 	void (*file_stat)(struct file *file, struct fl_stat *to); /* [host] */
@@ -251,6 +270,27 @@ struct fl_kernel {
 	 */
 	int64_t (*file_read)(struct file *file, void *to, uint64_t bytes,
 			     uint64_t position);
+	/* pwrite(2) from host memory: bytes written.  -EBADF: not open for
+	 * writing; -EINVAL, -EFBIG, -ENOSPC, -ENOMEM, -EINTR. */
+	int64_t (*file_write)(struct file *file, const void *from,
+			      uint64_t bytes, uint64_t position);
+	/* ftruncate(2) to so many bytes.  -EINVAL: not open for writing;
+	 * -EFBIG. */
+	int64_t (*file_truncate)(struct file *file, uint64_t bytes);
+	/* fallocate(2), mode FL_FALLOC_*.  -EINVAL, -EBADF, -EOPNOTSUPP,
+	 * -EFBIG, -ENOSPC, -ENOMEM, -EINTR. */
+	int64_t (*file_fallocate)(struct file *file, uint32_t mode,
+				  uint64_t offset, uint64_t bytes);
+	/* posix_fadvise(2): bytes; 0 or -EINVAL. */
+	int64_t (*file_fadvise)(struct file *file, uint64_t offset,
+				uint64_t bytes, uint32_t advice);
+	/*
+	 * invalidate_inode_pages2_range, as a network file system does when
+	 * it hears that its copy is old: pages [first, last], mapped or not.
+	 * -EBUSY: one is dirty, and stays.
+	 */
+	int64_t (*file_invalidate)(struct file *file, uint64_t first,
+				   uint64_t last);
 	/*
 	 * lseek(2): the new position.  -EINVAL: whence, or a position below 0
 	 * or above what the file system allows (2^31 - 1).  SEEK_DATA and

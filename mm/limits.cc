@@ -167,6 +167,8 @@ static bool enough_free(const struct machine *machine, klong pages)
 	klong free = (klong)READ_ONCE(machine->nr_free);
 
 	free += (klong)percpu_counter_read_positive(&machine->nr_file_pages);
+	/* Shared memory is in the page cache but cannot be dropped. */
+	free -= (klong)percpu_counter_read(&machine->nr_shmem);
 	if (free <= 0)
 		return false;
 	free -=
@@ -176,7 +178,7 @@ static bool enough_free(const struct machine *machine, klong pages)
 
 int security_vm_enough_memory(struct mm_struct *mm, kulong npages)
 {
-	struct machine *machine = mm->machine;
+	struct machine *machine = current_machine();
 	const klong pages = (klong)npages;
 	klong allowed;
 
@@ -195,9 +197,10 @@ int security_vm_enough_memory(struct mm_struct *mm, kulong npages)
 	allowed -=
 	    (klong)(machine->sysctl_admin_reserve_kbytes >> (PAGE_SHIFT - 10));
 	/* One process alone must not take what its user needs to kill it. */
-	allowed -= (klong)fl_min(mm->total_vm / 32,
-				 machine->sysctl_user_reserve_kbytes >>
-				     (PAGE_SHIFT - 10));
+	if (mm)
+		allowed -= (klong)fl_min(
+		    mm->total_vm / 32,
+		    machine->sysctl_user_reserve_kbytes >> (PAGE_SHIFT - 10));
 	if (percpu_counter_read_positive(&machine->vm_committed_as) < allowed)
 		return 0;
 error:

@@ -32,9 +32,6 @@ enum {
 	MADV_DONTDUMP = 16,
 	MADV_DODUMP = 17
 };
-#define EOPNOTSUPP 95
-#define FALLOC_FL_KEEP_SIZE 1
-#define FALLOC_FL_PUNCH_HOLE 2
 
 static bool madvise_need_mmap_write(int behavior)
 {
@@ -262,15 +259,6 @@ static int madvise_dontneed_free(struct vm_area_struct *vma, kulong start,
 		return madvise_free_single_vma(vma, start, end);
 	zap_page_range(vma, start, end - start);
 	return 0;
-}
-
-static int vfs_fallocate(struct file *file, int mode, loff_t offset, loff_t len)
-{
-	if (!(file->f_mode & FMODE_WRITE))
-		return -EBADF;
-	if (!file->f_op->fallocate)
-		return -EOPNOTSUPP;
-	return file->f_op->fallocate(file, mode, offset, len);
 }
 
 /* A hole in a file.  *prev NULL: mmap_sem may have been dropped. */

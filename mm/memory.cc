@@ -180,7 +180,7 @@ int alloc_set_pte(struct vm_fault *vmf, struct page *page)
 		page_add_new_anon_rmap(page, vma, vmf->address);
 		lru_cache_add_active_or_unevictable(page, vma);
 	} else {
-		add_mm_counter(vma->vm_mm, MM_FILEPAGES, 1);
+		add_mm_counter(vma->vm_mm, mm_counter_file(page), 1);
 		page_add_file_rmap(page);
 	}
 	set_pte_at(vma->vm_mm, vmf->address, vmf->pte, entry);
@@ -339,8 +339,7 @@ static int do_page_mkwrite(struct vm_fault *vmf)
 /* Page locked on entry, unlocked on exit. */
 static void fault_dirty_shared_page(struct page *page)
 {
-	if (!PageDirty(page))
-		SetPageDirty(page);
+	set_page_dirty(page);
 	VM_BUG_ON_PAGE(PageAnon(page), page);
 	unlock_page(page);
 }
@@ -476,7 +475,7 @@ static int wp_page_copy(struct vm_fault *vmf)
 		if (!old_page) {
 			add_mm_counter(mm, MM_ANONPAGES, 1);
 		} else if (!PageAnon(old_page)) {
-			add_mm_counter(mm, MM_FILEPAGES, -1);
+			add_mm_counter(mm, mm_counter_file(old_page), -1);
 			add_mm_counter(mm, MM_ANONPAGES, 1);
 		}
 		entry = mk_pte(new_page, vma->vm_page_prot);

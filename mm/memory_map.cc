@@ -110,7 +110,7 @@ static int insert_page(struct vm_area_struct *vma, kulong addr,
 		return -ENOMEM;
 	if (pte_none(fl_read_pte(pte))) {
 		get_page(page);
-		add_mm_counter(mm, MM_FILEPAGES, 1);
+		add_mm_counter(mm, mm_counter_file(page), 1);
 		page_add_file_rmap(page);
 		set_pte_at(mm, addr, pte, mk_pte(page, prot));
 		ret = 0;

@@ -4,6 +4,8 @@
  *
  *   tlb_gather_mmu, tlb_remove_page, tlb_remove_table, tlb_finish_mmu
  *   unmap_vmas, zap_page_range      unmap_single_vma, zap_{pmd,pte}_range
+ *   unmap_mapping_range             unmap_mapping_range_tree,
+ *                                   zap_page_range_single
  *   free_pgtables
  *
  * mmap_sem: write for unmap_vmas and free_pgtables (exit_mmap: nobody else is
@@ -11,9 +13,12 @@
  * a time.  Pages are collected while it is held and lose their reference only
  * after the TLB flush, so nobody still writes to a page that is reused.
  *
- * Left out: huge pages, swap entries proper, zap_details (truncation
- * of mapped files), mmu notifiers, lazy mmu mode, batches beyond the first
- * (a full one is flushed in place, as when no page is left for another).
+ * unmap_mapping_range takes no mmap_sem: i_mmap_rwsem keeps the vmas in their
+ * places and their tables from being freed.
+ *
+ * Left out: huge pages, swap entries proper, mmu notifiers, lazy mmu mode,
+ * batches beyond the first (a full one is flushed in place, as when no page is
+ * left for another).
  */
 #include "mm/fault.h"
 #include "mm/internal.h"
@@ -117,12 +122,21 @@ void tlb_finish_mmu(struct mmu_gather *tlb, kulong start, kulong end)
 	dec_tlb_flush_pending(tlb->mm);
 }
 
+/* May this page be zapped?  Invalidation leaves private copies alone. */
+static bool zap_wants_page(const struct zap_details *details, struct page *page)
+{
+	return !details || !page || !details->check_mapping ||
+	       details->check_mapping == READ_ONCE(page->mapping);
+}
+
 static void zap_one_pte(struct mmu_gather *tlb, struct vm_area_struct *vma,
 			kulong addr, pte_t *pte, pte_t ptent, klong *rss,
-			bool *force_flush)
+			bool *force_flush, const struct zap_details *details)
 {
 	struct page *page = vm_normal_page(vma, addr, ptent);
 
+	if (!zap_wants_page(details, page))
+		return;
 	ptent = ptep_get_and_clear(pte);
 	tlb_remove_tlb_entry(tlb, addr);
 	if (unlikely(!page))
@@ -131,8 +145,7 @@ static void zap_one_pte(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		/* The flush comes before the pte lock is dropped: who cleans
 		 * the page after it must not race with a stale TLB entry. */
 		*force_flush = true;
-		if (!PageDirty(page))
-			SetPageDirty(page);
+		set_page_dirty(page);
 	}
 	rss[mm_counter(page)]--;
 	page_remove_rmap(page);
@@ -155,7 +168,8 @@ static void zap_swap_pte(struct vm_area_struct *vma, kulong addr, pte_t ptent,
 }
 
 static kulong zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
-			    pmd_t *pmd, kulong addr, kulong end)
+			    pmd_t *pmd, kulong addr, kulong end,
+			    const struct zap_details *details)
 {
 	struct mm_struct *mm = tlb->mm;
 	klong rss[NR_MM_COUNTERS];
@@ -176,12 +190,16 @@ static kulong zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 			if (pte_none(ptent))
 				continue;
 			if (unlikely(!pte_present(ptent))) {
+				/* On its way to another frame: who asked for
+				 * the page has its lock, or comes again. */
+				if (unlikely(details))
+					continue;
 				zap_swap_pte(vma, addr, ptent, rss);
 				set_pte(pte, pte_t{0});
 				continue;
 			}
 			zap_one_pte(tlb, vma, addr, pte, ptent, rss,
-				    &force_flush);
+				    &force_flush, details);
 			if (unlikely(tlb->nr == ARRAY_SIZE(tlb->pages))) {
 				addr += PAGE_SIZE;
 				break;
@@ -201,7 +219,8 @@ static kulong zap_pte_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 }
 
 static void zap_pmd_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
-			  pud_t *pud, kulong addr, kulong end)
+			  pud_t *pud, kulong addr, kulong end,
+			  const struct zap_details *details)
 {
 	pmd_t *pmd = pmd_offset(pud, addr);
 	kulong next;
@@ -209,13 +228,15 @@ static void zap_pmd_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 	do {
 		next = pmd_addr_end(addr, end);
 		if (!pmd_none(pmd))
-			next = zap_pte_range(tlb, vma, pmd, addr, next);
+			next =
+			    zap_pte_range(tlb, vma, pmd, addr, next, details);
 		cond_resched();
 	} while (pmd++, addr = next, addr != end);
 }
 
 static void zap_pud_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
-			  pgd_t *pgd, kulong addr, kulong end)
+			  pgd_t *pgd, kulong addr, kulong end,
+			  const struct zap_details *details)
 {
 	pud_t *pud = pud_offset(pgd, addr);
 	kulong next;
@@ -223,12 +244,13 @@ static void zap_pud_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 	do {
 		next = pud_addr_end(addr, end);
 		if (!pud_none(pud))
-			zap_pmd_range(tlb, vma, pud, addr, next);
+			zap_pmd_range(tlb, vma, pud, addr, next, details);
 	} while (pud++, addr = next, addr != end);
 }
 
 void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
-		      kulong addr, kulong end)
+		      kulong addr, kulong end,
+		      const struct zap_details *details)
 {
 	pgd_t *pgd;
 	kulong next;
@@ -238,12 +260,13 @@ void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
 	do {
 		next = pgd_addr_end(addr, end);
 		if (!pgd_none(pgd))
-			zap_pud_range(tlb, vma, pgd, addr, next);
+			zap_pud_range(tlb, vma, pgd, addr, next, details);
 	} while (pgd++, addr = next, addr != end);
 }
 
 static void unmap_single_vma(struct mmu_gather *tlb, struct vm_area_struct *vma,
-			     kulong start_addr, kulong end_addr)
+			     kulong start_addr, kulong end_addr,
+			     const struct zap_details *details)
 {
 	const kulong start = fl_max(vma->vm_start, start_addr);
 	kulong end;
@@ -258,14 +281,14 @@ static void unmap_single_vma(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		untrack_pfn(vma, 0, 0);
 #endif
 	if (start != end)
-		unmap_page_range(tlb, vma, start, end);
+		unmap_page_range(tlb, vma, start, end, details);
 }
 
 void unmap_vmas(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		kulong start, kulong end)
 {
 	for (; vma && vma->vm_start < end; vma = vma->vm_next)
-		unmap_single_vma(tlb, vma, start, end);
+		unmap_single_vma(tlb, vma, start, end, NULL);
 }
 
 void zap_page_range(struct vm_area_struct *vma, kulong start, kulong size)
@@ -275,8 +298,66 @@ void zap_page_range(struct vm_area_struct *vma, kulong start, kulong size)
 
 	tlb_gather_mmu(&tlb, vma->vm_mm, start, end);
 	for (; vma && vma->vm_start < end; vma = vma->vm_next)
-		unmap_single_vma(&tlb, vma, start, end);
+		unmap_single_vma(&tlb, vma, start, end, NULL);
 	tlb_finish_mmu(&tlb, start, end);
+}
+
+/* ---- the mappings of a file ---- */
+
+/* sem, or i_mmap_rwsem of the vma's file, held; [address, address + size) lies
+ * in the vma. */
+static void zap_page_range_single(struct vm_area_struct *vma, kulong address,
+				  kulong size,
+				  const struct zap_details *details)
+{
+	const kulong end = address + size;
+	struct mmu_gather tlb;
+
+	tlb_gather_mmu(&tlb, vma->vm_mm, address, end);
+	unmap_single_vma(&tlb, vma, address, end, details);
+	tlb_finish_mmu(&tlb, address, end);
+}
+
+static void unmap_mapping_range_tree(struct rb_root *root,
+				     const struct zap_details *details)
+{
+	struct vm_area_struct *vma;
+
+	vma_interval_tree_foreach(vma, root, details->first_index,
+				  details->last_index)
+	{
+		const pgoff_t vba = vma_start_pgoff(vma);
+		const pgoff_t zba = fl_max(details->first_index, vba);
+		const pgoff_t zea =
+		    fl_min(details->last_index, vma_last_pgoff(vma));
+		const kulong start =
+		    ((zba - vba) << PAGE_SHIFT) + vma->vm_start;
+
+		zap_page_range_single(vma, start, (zea - zba + 1) << PAGE_SHIFT,
+				      details);
+	}
+}
+
+void unmap_mapping_range(struct address_space *mapping, loff_t holebegin,
+			 loff_t holelen, int even_cows)
+{
+	const u64 last = (u64)holebegin + (u64)holelen + PAGE_SIZE - 1;
+	struct zap_details details;
+	pgoff_t hlen = (pgoff_t)(((u64)holelen + PAGE_SIZE - 1) >> PAGE_SHIFT);
+
+	details.first_index = (pgoff_t)((u64)holebegin >> PAGE_SHIFT);
+	/* Beyond what a pgoff_t can count. */
+	if ((last >> PAGE_SHIFT) & ~(u64) ~(pgoff_t)0)
+		hlen = ~(pgoff_t)0 - details.first_index + 1;
+	details.check_mapping = even_cows ? NULL : mapping;
+	details.last_index = details.first_index + hlen - 1;
+	if (details.last_index < details.first_index)
+		details.last_index = ~(pgoff_t)0;
+
+	i_mmap_lock_write(mapping);
+	if (mapping->i_mmap.rb_node)
+		unmap_mapping_range_tree(&mapping->i_mmap, &details);
+	i_mmap_unlock_write(mapping);
 }
 
 /*

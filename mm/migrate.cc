@@ -2,7 +2,8 @@
 /*
  * Moving a page to another frame while processes use it, after mm/migrate.c of
  * 4.13: migration_entry_wait, migrate_pages, unmap_and_move,
- * __unmap_and_move, move_to_new_page, migrate_page, migrate_page_move_mapping,
+ * __unmap_and_move, move_to_new_page, migrate_page, fallback_migrate_page,
+ * migrate_page_move_mapping,
  * migrate_page_copy, remove_migration_ptes, remove_migration_pte; and, of
  * mm/compaction.c, who asks for it (compact_pages).
  *
@@ -161,8 +162,8 @@ static void migrate_page_copy(struct page *newpage, struct page *page)
 	}
 }
 
-static int migrate_page(struct address_space *mapping, struct page *newpage,
-			struct page *page)
+int migrate_page(struct address_space *mapping, struct page *newpage,
+		 struct page *page)
 {
 	int rc = migrate_page_move_mapping(mapping, newpage, page);
 
@@ -171,7 +172,15 @@ static int migrate_page(struct address_space *mapping, struct page *newpage,
 	return rc;
 }
 
-/* No file system here has a migratepage of its own: the fallback. */
+/* A dirty page would have to be written out first, and nobody can. */
+static int fallback_migrate_page(struct address_space *mapping,
+				 struct page *newpage, struct page *page)
+{
+	if (PageDirty(page))
+		return -EINVAL;
+	return migrate_page(mapping, newpage, page);
+}
+
 static int move_to_new_page(struct page *newpage, struct page *page)
 {
 	struct address_space *mapping =
@@ -180,7 +189,12 @@ static int move_to_new_page(struct page *newpage, struct page *page)
 
 	VM_BUG_ON_PAGE(!PageLocked(page), page);
 	VM_BUG_ON_PAGE(!PageLocked(newpage), newpage);
-	rc = migrate_page(mapping, newpage, page);
+	if (!mapping)
+		rc = migrate_page(mapping, newpage, page);
+	else if (mapping->a_ops->migratepage)
+		rc = mapping->a_ops->migratepage(mapping, newpage, page);
+	else
+		rc = fallback_migrate_page(mapping, newpage, page);
 	/* An anonymous page keeps the mark for whoever still looks at it. */
 	if (!rc && !PageAnon(page))
 		WRITE_ONCE(page->mapping, (struct address_space *)NULL);
@@ -228,7 +242,8 @@ out_unlock:
 
 /*
  * 0: moved, or nobody wanted the page any more; the caller's reference is
- * gone.  -EAGAIN: the page is as it was and still the caller's.
+ * gone.  -EAGAIN, -ENOMEM, -EINVAL (it cannot be moved): the page is as it was
+ * and still the caller's.
  */
 static int unmap_and_move(struct page *page, bool force, bool *moved)
 {
@@ -274,6 +289,11 @@ static u64 migrate_pages(struct list_head *from)
 			nr += moved;
 			if (!rc)
 				continue;
+			if (rc != -EAGAIN && rc != -ENOMEM) {
+				/* It never will. */
+				putback_lru_page(page);
+				continue;
+			}
 			list_add_tail(&page->lru, &next->lru);
 			if (rc == -ENOMEM)
 				goto out;

@@ -51,6 +51,7 @@ int __vma_adjust(struct vm_area_struct *vma, kulong start, kulong end,
 struct anon_vma *find_mergeable_anon_vma(struct vm_area_struct *vma);
 void vm_stat_account(struct mm_struct *mm, kulong flags, klong pages);
 void vma_set_page_prot(struct vm_area_struct *vma);
+bool vma_wants_writenotify(const struct vm_area_struct *vma);
 pgprot_t vm_get_page_prot(kulong vm_flags);
 /* No other user of the mm is left; takes no sem. */
 void exit_mmap(struct mm_struct *mm);
@@ -85,7 +86,8 @@ bool may_expand_vm(struct mm_struct *mm, kulong vm_flags, kulong npages);
 /* 0, or -EAGAIN when len more bytes must not be locked; sem held. */
 int mlock_future_check(struct mm_struct *mm, kulong vm_flags, kulong len);
 bool can_do_mlock(void);
-/* Charges npages of committed memory: 0, or -ENOMEM and nothing charged. */
+/* Charges npages of committed memory: 0, or -ENOMEM and nothing charged.  mm:
+ * who asks, NULL for the kernel. */
 int security_vm_enough_memory(struct mm_struct *mm, kulong npages);
 /* Gives charged pages back. */
 void vm_unacct_memory(kulong pages);
@@ -217,11 +219,19 @@ void tlb_remove_table(struct mmu_gather *tlb, struct page *table, kulong addr);
 void unmap_vmas(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		kulong start, kulong end);
 void zap_page_range(struct vm_area_struct *vma, kulong start, kulong size);
+/*
+ * Unmaps [holebegin, holebegin + holelen) of a file, rounded outwards to
+ * pages, from every vma; holelen 0: to the end.  even_cows: private copies
+ * too.  Bytes; i_mmap_rwsem not held.
+ */
+void unmap_mapping_range(struct address_space *mapping, loff_t holebegin,
+			 loff_t holelen, int even_cows);
 void free_pgtables(struct mmu_gather *tlb, struct vm_area_struct *vma,
 		   kulong floor, kulong ceiling);
 void unlink_file_vma(struct vm_area_struct *vma); /* mmap.cc */
 kulong change_protection(struct vm_area_struct *vma, kulong start, kulong end,
-			 pgprot_t newprot); /* mprotect.cc */
+			 pgprot_t newprot,
+			 bool dirty_accountable); /* mprotect.cc */
 
 /* In 4.13 a vma without vm_ops is anonymous, whatever else it is. */
 static inline bool vma_is_anonymous(const struct vm_area_struct *vma)
@@ -253,10 +263,25 @@ static inline kulong get_mm_rss(struct mm_struct *mm)
 	       get_mm_counter(mm, MM_ANONPAGES) +
 	       get_mm_counter(mm, MM_SHMEMPAGES);
 }
+static inline int mm_counter_file(struct page *page)
+{
+	return PageSwapBacked(page) ? MM_SHMEMPAGES : MM_FILEPAGES;
+}
 static inline int mm_counter(struct page *page)
 {
-	return PageAnon(page) ? MM_ANONPAGES : MM_FILEPAGES;
+	return PageAnon(page) ? MM_ANONPAGES : mm_counter_file(page);
 }
+
+/* ---- shmem.cc ---- */
+/* Gives a shared vma without a file one that has no name; 0 or -errno.  sem
+ * held for write. */
+int shmem_zero_setup(struct vm_area_struct *vma);
+/* Once, at boot: the mount that such files live in. */
+void shmem_init(struct machine *machine);
+bool vma_is_shmem(const struct vm_area_struct *vma);
+extern const struct file_system_type shmem_fs_type;
+/* ---- ramfs.cc ---- */
+extern const struct file_system_type ramfs_fs_type;
 
 /* ---- pat.cc (x86) ---- */
 int track_pfn_remap(struct vm_area_struct *vma, kulong pfn, kulong addr,

@@ -203,6 +203,12 @@ struct vm_fault {
 	pgtable_t prealloc_pte;
 };
 
+/* Which pages zapping is to take; NULL stands for all. */
+struct zap_details {
+	struct address_space *check_mapping; /* not NULL: only its own pages */
+	pgoff_t first_index, last_index;     /* pages of the mapping */
+};
+
 static inline kulong vma_pages(const struct vm_area_struct *vma)
 {
 	return (vma->vm_end - vma->vm_start) >> PAGE_SHIFT;

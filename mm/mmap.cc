@@ -9,9 +9,8 @@
  * writable mapping when the file's ->mmap fails.
  *
  * Left out: VM_DENYWRITE; huge pages; protection keys; personality; noexec
- * mounts; append-only files; mandatory locks; uprobes and perf.  Shared
- * anonymous memory (it needs shmem) and the huge page flags are refused with
- * -ENOSYS rather than done wrong.
+ * mounts; append-only files; mandatory locks; uprobes and perf.  The huge page
+ * flags are refused with -ENOSYS rather than done wrong.
  *
  * Locks: mmap_sem, for reading to find, for writing to change.  i_mmap_rwsem
  * of the file is taken inside it, by vma_link and unlink_file_vma.
@@ -44,7 +43,7 @@ pgprot_t vm_get_page_prot(kulong vm_flags)
  * Must the first write to a page be seen although the vma is writable?  Only
  * if the driver asks: no modelled file system accounts dirty pages.
  */
-static bool vma_wants_writenotify(const struct vm_area_struct *vma)
+bool vma_wants_writenotify(const struct vm_area_struct *vma)
 {
 	return (vma->vm_flags & (VM_WRITE | VM_SHARED)) ==
 		   (VM_WRITE | VM_SHARED) &&
@@ -413,6 +412,12 @@ kulong mmap_region(struct file *file, kulong addr, kulong len, kulong vm_flags,
 		WARN_ON_ONCE(addr != vma->vm_start);
 		addr = vma->vm_start;
 		vm_flags = vma->vm_flags;
+	} else if (vm_flags & VM_SHARED) {
+		error = shmem_zero_setup(vma);
+		if (error) {
+			kmem_cache_free(mm->machine->vm_area_cachep, vma);
+			return (kulong)(klong)error;
+		}
 	}
 
 	vma_link(mm, vma, prev, rb_link, rb_parent);
@@ -519,7 +524,11 @@ kulong do_mmap(struct file *file, kulong addr, kulong len, kulong prot,
 	} else {
 		switch (flags & MAP_TYPE) {
 		case MAP_SHARED:
-			return (kulong)-ENOSYS;
+			if (vm_flags & VM_GROWSDOWN)
+				return (kulong)-EINVAL;
+			pgoff = 0;
+			vm_flags |= VM_SHARED | VM_MAYSHARE;
+			break;
 		case MAP_PRIVATE:
 			/* So that neighbours fit together for anon_vma. */
 			pgoff = addr >> PAGE_SHIFT;

@@ -4,9 +4,7 @@
  * mprotect_fixup, do_mprotect_pkey (here do_mprotect).
  *
  * Left out: protection keys, NUMA balancing, huge pages, swap entries proper,
- * READ_IMPLIES_EXEC.  Dirty
- * pages of a shared mapping are not made writable ahead of the fault, for no
- * file system accounts dirty pages.
+ * READ_IMPLIES_EXEC, soft-dirty ptes (each dirty one counts as one).
  *
  * Locks: mmap_sem for writing; a page table's lock around its entries.
  */
@@ -30,7 +28,8 @@ static kulong change_migration_entry(struct mm_struct *mm, kulong addr,
 }
 
 static kulong change_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
-			       kulong addr, kulong end, pgprot_t newprot)
+			       kulong addr, kulong end, pgprot_t newprot,
+			       bool dirty_accountable)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	spinlock_t *ptl;
@@ -50,6 +49,9 @@ static kulong change_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
 		/* Taken out whole: a CPU may set accessed or dirty just now */
 		entry = ptep_get_and_clear(pte);
 		entry = pte_modify(entry, newprot);
+		/* The file knows already that this one is written to. */
+		if (dirty_accountable && pte_dirty(entry))
+			entry = pte_mkwrite(entry);
 		set_pte_at(mm, addr, pte, entry);
 		pages++;
 	} while (pte++, addr += PAGE_SIZE, addr != end);
@@ -58,7 +60,8 @@ static kulong change_pte_range(struct vm_area_struct *vma, pmd_t *pmd,
 }
 
 static kulong change_pmd_range(struct vm_area_struct *vma, pud_t *pud,
-			       kulong addr, kulong end, pgprot_t newprot)
+			       kulong addr, kulong end, pgprot_t newprot,
+			       bool dirty_accountable)
 {
 	pmd_t *pmd = pmd_offset(pud, addr);
 	kulong next, pages = 0;
@@ -67,13 +70,14 @@ static kulong change_pmd_range(struct vm_area_struct *vma, pud_t *pud,
 		next = pmd_addr_end(addr, end);
 		if (!pmd_none(pmd))
 			pages +=
-			    change_pte_range(vma, pmd, addr, next, newprot);
+			    change_pte_range(vma, pmd, addr, next, newprot, dirty_accountable);
 	} while (pmd++, addr = next, addr != end);
 	return pages;
 }
 
 static kulong change_pud_range(struct vm_area_struct *vma, pgd_t *pgd,
-			       kulong addr, kulong end, pgprot_t newprot)
+			       kulong addr, kulong end, pgprot_t newprot,
+			       bool dirty_accountable)
 {
 	pud_t *pud = pud_offset(pgd, addr);
 	kulong next, pages = 0;
@@ -82,7 +86,7 @@ static kulong change_pud_range(struct vm_area_struct *vma, pgd_t *pgd,
 		next = pud_addr_end(addr, end);
 		if (!pud_none(pud))
 			pages +=
-			    change_pmd_range(vma, pud, addr, next, newprot);
+			    change_pmd_range(vma, pud, addr, next, newprot, dirty_accountable);
 	} while (pud++, addr = next, addr != end);
 	return pages;
 }
@@ -99,7 +103,7 @@ static bool protection_flush(const struct mm_struct *mm)
 
 /* Pages whose entry was changed. */
 kulong change_protection(struct vm_area_struct *vma, kulong start, kulong end,
-			 pgprot_t newprot)
+			 pgprot_t newprot, bool dirty_accountable)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	pgd_t *pgd = pgd_offset(mm, start);
@@ -111,7 +115,8 @@ kulong change_protection(struct vm_area_struct *vma, kulong start, kulong end,
 		next = pgd_addr_end(addr, end);
 		if (!pgd_none(pgd))
 			pages +=
-			    change_pud_range(vma, pgd, addr, next, newprot);
+			    change_pud_range(vma, pgd, addr, next, newprot,
+					     dirty_accountable);
 	} while (pgd++, addr = next, addr != end);
 
 	/* No CPU may go on with the old rights once mprotect has returned. */
@@ -135,6 +140,7 @@ int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev,
 	struct mm_struct *mm = vma->vm_mm;
 	kulong oldflags = vma->vm_flags;
 	klong nrpages = (klong)((end - start) >> PAGE_SHIFT);
+	bool dirty_accountable;
 	kulong charged = 0;
 	pgoff_t pgoff;
 	int error;
@@ -180,8 +186,10 @@ int mprotect_fixup(struct vm_area_struct *vma, struct vm_area_struct **pprev,
 	}
 
 	vma->vm_flags = newflags;
+	dirty_accountable = vma_wants_writenotify(vma);
 	vma_set_page_prot(vma);
-	change_protection(vma, start, end, vma->vm_page_prot);
+	change_protection(vma, start, end, vma->vm_page_prot,
+			  dirty_accountable);
 
 	/* A locked private mapping is to take no major fault: copy now. */
 	if ((oldflags & (VM_WRITE | VM_SHARED | VM_LOCKED)) == VM_LOCKED &&

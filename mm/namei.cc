@@ -5,7 +5,8 @@
  *   path_lookup                    path_lookupat, link_path_walk,
  *                                  walk_component, get_link of fs/namei.c
  *   page_get_link                  fs/namei.c
- *   filp_open                      fs/open.c, do_last
+ *   filp_open, filp_open_flags     fs/open.c, do_last, lookup_open
+ *   alloc_file                     fs/file_table.c
  *
  * A path is walked with the i_mutex of the root directory held, instead of
  * each directory's in turn: so an inode that iget_locked has just made is
@@ -77,6 +78,8 @@ const char *page_get_link(struct inode *inode, struct delayed_call *done)
 const struct inode_operations page_symlink_inode_operations = {
     .lookup = NULL,
     .get_link = page_get_link,
+    .create = NULL,
+    .setattr = NULL,
 };
 
 /* ---- walking ---- */
@@ -324,56 +327,173 @@ static void d_set_name(struct dentry *dentry, const char *path)
 	dentry->d_name.len = (u32)strlen(dentry->d_name.name);
 }
 
-int filp_open(struct super_block *sb, const char *path, struct file **result)
+/* An empty file and its dentry; NULL: no memory. */
+static struct file *get_empty_filp(struct machine *machine)
 {
-	struct machine *machine = sb->s_machine;
-	struct inode *inode = NULL;
-	struct dentry *dentry;
+	struct dentry *dentry = (struct dentry *)kmem_cache_zalloc(
+	    machine->dentry_cachep, GFP_KERNEL);
 	struct file *file;
-	int error;
 
-	dentry = (struct dentry *)kmem_cache_zalloc(machine->dentry_cachep,
-						    GFP_KERNEL);
 	if (!dentry)
-		return -ENOMEM;
+		return NULL;
 	file =
 	    (struct file *)kmem_cache_zalloc(machine->filp_cachep, GFP_KERNEL);
-	error = -ENOMEM;
-	if (!file)
-		goto out_dentry;
+	if (!file) {
+		kmem_cache_free(machine->dentry_cachep, dentry);
+		return NULL;
+	}
+	file->f_dentry = dentry;
+	return file;
+}
 
-	error = path_lookup_with(sb, path, true, dentry->d_iname, &inode);
-	if (error)
-		goto out_file;
-	error = -ENXIO;
-	if (!S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode))
-		goto out_inode;
-	error = -ENODEV;
-	if (!inode->i_fop)
-		goto out_inode;
+static void put_empty_filp(struct machine *machine, struct file *file)
+{
+	kmem_cache_free(machine->dentry_cachep, file->f_dentry);
+	kmem_cache_free(machine->filp_cachep, file);
+}
+
+/* Takes over the reference to inode. */
+static void do_dentry_open(struct file *file, struct inode *inode,
+			   const char *path, const struct file_operations *fop,
+			   u32 mode)
+{
+	struct dentry *dentry = file->f_dentry;
 
 	d_set_name(dentry, path);
 	dentry->d_inode = inode;
 	atomic_set(&dentry->d_count, 1);
 	file->f_inode = inode;
-	file->f_dentry = dentry;
-	file->f_op = inode->i_fop;
+	file->f_op = fop;
 	file->f_mapping = inode->i_mapping;
-	file->f_mode = sb->s_readonly || S_ISDIR(inode->i_mode)
-			   ? FMODE_READ
-			   : FMODE_READ | FMODE_WRITE;
+	file->f_mode = mode;
 	spin_lock_init_named(&file->f_lock, "file->f_lock");
 	atomic_long_set(&file->f_count, 1);
-	atomic_inc(&sb->s_files);
+	atomic_inc(&inode->i_sb->s_files);
+}
+
+struct file *alloc_file(struct inode *inode, const char *path,
+			const struct file_operations *fop, u32 mode)
+{
+	struct file *file = get_empty_filp(inode->i_sb->s_machine);
+
+	if (file)
+		do_dentry_open(file, inode, path, fop, mode);
+	return file;
+}
+
+/* 0 when it can be opened as a file or a directory. */
+static int may_open(const struct inode *inode)
+{
+	if (!S_ISREG(inode->i_mode) && !S_ISDIR(inode->i_mode))
+		return -ENXIO;
+	return inode->i_fop ? 0 : -ENODEV;
+}
+
+int filp_open(struct super_block *sb, const char *path, struct file **result)
+{
+	struct machine *machine = sb->s_machine;
+	struct file *file = get_empty_filp(machine);
+	struct inode *inode = NULL;
+	int error;
+
+	if (!file)
+		return -ENOMEM;
+	error =
+	    path_lookup_with(sb, path, true, file->f_dentry->d_iname, &inode);
+	if (error)
+		goto out_file;
+	error = may_open(inode);
+	if (error)
+		goto out_inode;
+	do_dentry_open(file, inode, path, inode->i_fop,
+		       sb->s_readonly || S_ISDIR(inode->i_mode)
+			   ? FMODE_READ
+			   : FMODE_READ | FMODE_WRITE);
 	*result = file;
 	return 0;
 
 out_inode:
 	iput(inode);
 out_file:
-	kmem_cache_free(machine->filp_cachep, file);
-out_dentry:
-	kmem_cache_free(machine->dentry_cachep, dentry);
+	put_empty_filp(machine, file);
+	return error;
+}
+
+/* The entry of the root directory, made if flags say so. */
+static int lookup_open(struct super_block *sb, const char *path, u32 flags,
+		       char *name, struct inode **inode)
+{
+	struct inode *dir = sb->s_root;
+	struct qstr component;
+	int error, len;
+
+	if (!(flags & O_CREAT))
+		return path_lookup_with(sb, path, true, name, inode);
+	len = next_component(&path, name);
+	if (len < 0)
+		return len;
+	if (!len || *path)
+		return -EISDIR;
+	component.len = (u32)len;
+	component.name = name;
+	mutex_lock(&dir->i_mutex);
+	error = dir->i_op->lookup(dir, &component, inode);
+	if (!error && (flags & O_EXCL)) {
+		iput(*inode);
+		error = -EEXIST;
+	} else if (error == -ENOENT) {
+		error = sb->s_readonly || !dir->i_op->create
+			    ? -EROFS
+			    : dir->i_op->create(dir, &component, 0644, inode);
+	}
+	mutex_unlock(&dir->i_mutex);
+	return error;
+}
+
+int filp_open_flags(struct super_block *sb, const char *path, u32 flags,
+		    struct file **result)
+{
+	static const u32 modes[] = {FMODE_READ, FMODE_WRITE,
+				    FMODE_READ | FMODE_WRITE};
+	const u32 known = O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC;
+	struct machine *machine = sb->s_machine;
+	struct inode *inode = NULL;
+	struct file *file;
+	int error;
+
+	if ((flags & ~known) || (flags & O_ACCMODE) > O_RDWR)
+		return -EINVAL;
+	file = get_empty_filp(machine);
+	if (!file)
+		return -ENOMEM;
+	error = lookup_open(sb, path, flags, file->f_dentry->d_iname, &inode);
+	if (error)
+		goto out_file;
+	error = may_open(inode);
+	if (!error && (flags & O_ACCMODE)) {
+		if (S_ISDIR(inode->i_mode))
+			error = -EISDIR;
+		else if (sb->s_readonly)
+			error = -EROFS;
+	}
+	if (error) {
+		iput(inode);
+		goto out_file;
+	}
+	do_dentry_open(file, inode, path, inode->i_fop,
+		       modes[flags & O_ACCMODE]);
+	if (flags & O_TRUNC) {
+		error = do_truncate(file, 0);
+		if (error) {
+			fput(file);
+			return error;
+		}
+	}
+	*result = file;
+	return 0;
+
+out_file:
+	put_empty_filp(machine, file);
 	return error;
 }
 

@@ -267,8 +267,8 @@ static bool __oom_reap_task_mm(struct mm_struct *mm)
 		if (!can_madv_dontneed_vma(vma))
 			continue;
 		if (vma_is_anonymous(vma) || !(vma->vm_flags & VM_SHARED))
-			unmap_page_range(&tlb, vma, vma->vm_start,
-					 vma->vm_end);
+			unmap_page_range(&tlb, vma, vma->vm_start, vma->vm_end,
+					 NULL);
 	}
 	tlb_finish_mmu(&tlb, 0, (kulong)-1);
 	up_read(&mm->mmap_sem);

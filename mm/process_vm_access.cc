@@ -36,14 +36,6 @@ struct mm_struct *get_task_mm(struct task_struct *task)
 	return task_grab_mm(task, offsetof(struct mm_struct, mm_users));
 }
 
-static void set_page_dirty_lock(struct page *page)
-{
-	lock_page(page);
-	if (!PageDirty(page))
-		SetPageDirty(page);
-	unlock_page(page);
-}
-
 /* What the device's own method moves; 0 or less: nothing. */
 static int access_device(struct mm_struct *mm, kulong addr, void *buf, int len,
 			 int write)

@@ -99,9 +99,13 @@ void try_to_unmap_flush_dirty(void);
 /* ---- memory_unmap.cc ---- */
 /* sem held; the ptes of [addr, end), which lies in the vma. */
 void unmap_page_range(struct mmu_gather *tlb, struct vm_area_struct *vma,
-		      kulong addr, kulong end);
+		      kulong addr, kulong end,
+		      const struct zap_details *details);
 
 /* ---- migrate.cc ---- */
+/* a_ops->migratepage of a mapping whose pages are nothing but memory. */
+int migrate_page(struct address_space *mapping, struct page *newpage,
+		 struct page *page);
 /* Sleeps until the entry at address, if one is there, is a pte again.  sem
  * held for read, pte lock not. */
 void migration_entry_wait(struct mm_struct *mm, pmd_t *pmd, kulong address);
@@ -112,6 +116,9 @@ void migration_entry_wait(struct mm_struct *mm, pmd_t *pmd, kulong address);
 s64 compact_pages(u64 nr);
 
 /* ---- vmscan.cc ---- */
+/* True: the clean page, which nobody but the caller and the cache has, is out
+ * of the cache; the caller's reference is the last.  Page locked. */
+bool remove_mapping(struct address_space *mapping, struct page *page);
 /* Frees up to nr pages of the page cache, oldest first.  How many it freed. */
 s64 reclaim_pages(u64 nr);
 /* Asks of the nr oldest pages of the LRU list who used them.  How many ptes

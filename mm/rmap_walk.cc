@@ -433,8 +433,8 @@ static bool try_to_unmap_one(struct page *page, struct vm_area_struct *vma,
 			pteval = ptep_clear_flush(vma, pvmw.address, pvmw.pte);
 		}
 		/* The bit moves to the page now that nobody can set it. */
-		if (pte_dirty(pteval) && !PageDirty(page))
-			SetPageDirty(page);
+		if (pte_dirty(pteval))
+			set_page_dirty(page);
 		if (!ttu_replace_pte(page, vma, &pvmw, pteval, flags))
 			goto stop;
 		page_remove_rmap(page);

@@ -4,7 +4,7 @@
  * /proc/PID/maps (show_map_vma), and a walk over every pte in
  * place of /proc/PID/pagemap.
  *
- * Left out: [heap], [stack], [vdso] and other names; deleted files.  Every
+ * Left out: [heap], [stack], [vdso] and other names.  Every
  * file system has the device number 00:0f.
  *
  * Locks: none.  Nobody else runs while the harness looks.
@@ -43,6 +43,8 @@ static void seq_file_path(struct seq_file *m, const struct file *file)
 		else
 			seq_putc(m, *name);
 	}
+	if (!file->f_inode->i_nlink)
+		seq_puts(m, " (deleted)");
 }
 
 void show_map_vma(struct seq_file *m, const struct vm_area_struct *vma)

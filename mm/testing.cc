@@ -99,6 +99,7 @@ TestMachine::TestMachine(const Options& options) {
   mm_caches_init(machine_);
   pgtable_cache_init(machine_);
   vfs_caches_init(machine_);
+  shmem_init(machine_);
   overcommit_init(machine_);
   boot_free_ = machine_->nr_free;
   mm_ = mm_alloc(machine_);
@@ -153,6 +154,8 @@ TestFile::TestFile(TestMachine* machine, Mmap mmap, uint32_t mode) {
   sb_.s_machine = machine->machine();
   inode_.i_mode = S_IFREG | 0444;
   inode_.i_ino = 7;
+  inode_.i_nlink = 1;
+  sb_.s_maxbytes = MAX_LFS_FILESIZE;
   inode_.i_size = 1 << 20;
   inode_.i_sb = &sb_;
   inode_.i_mapping = &inode_.i_data;
@@ -178,6 +181,8 @@ TestDataFile::TestDataFile(TestMachine* machine, uint64_t bytes, Mmap mmap,
   sb_.s_machine = machine->machine();
   inode_.i_mode = S_IFREG | 0644;
   inode_.i_ino = 8;
+  inode_.i_nlink = 1;
+  sb_.s_maxbytes = MAX_LFS_FILESIZE;
   inode_.i_size = static_cast<int64_t>(bytes);
   inode_.i_sb = &sb_;
   inode_.i_mapping = &inode_.i_data;

@@ -74,7 +74,8 @@ class PagedFile {
  public:
   explicit PagedFile(TestMachine* machine, TestFile::Mmap mmap = nullptr)
       : file_(machine, mmap != nullptr ? mmap : generic_file_mmap) {
-    static const struct address_space_operations kOps = {ReadPage};
+    static const struct address_space_operations kOps = {ReadPage, nullptr,
+                                                         nullptr, migrate_page};
     file_.mapping()->a_ops = &kOps;
   }
   PagedFile(const PagedFile&) = delete;

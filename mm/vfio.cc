@@ -63,8 +63,8 @@ static void put_pfn(kulong pfn, bool dirty)
 	if (is_invalid_reserved_pfn(pfn))
 		return;
 	page = pfn_to_page(pfn);
-	if (dirty && !PageDirty(page))
-		SetPageDirty(page);
+	if (dirty)
+		set_page_dirty(page);
 	put_page(page);
 }
 
@@ -110,10 +110,7 @@ void gup_unpin(u64 pfn, u32 dirty)
 	struct page *page = pfn_to_page((kulong)pfn);
 
 	if (dirty) {
-		lock_page(page);
-		if (!PageDirty(page))
-			SetPageDirty(page);
-		unlock_page(page);
+		set_page_dirty_lock(page);
 	}
 	put_page(page);
 }

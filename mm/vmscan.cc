@@ -2,7 +2,7 @@
 /*
  * Getting clean pages of the page cache back from whoever maps them, after
  * mm/vmscan.c of 4.13: shrink_inactive_list, shrink_page_list,
- * page_check_references, __remove_mapping; and of shrink_active_list the
+ * page_check_references, __remove_mapping, remove_mapping; and of shrink_active_list the
  * question who used a page (age_pages).
  *
  * Any task may run it, as kswapd or as one that reclaims for itself; no lock
@@ -91,6 +91,14 @@ static bool __remove_mapping(struct address_space *mapping, struct page *page)
 cannot_free:
 	spin_unlock(&mapping->tree_lock);
 	return false;
+}
+
+bool remove_mapping(struct address_space *mapping, struct page *page)
+{
+	if (!__remove_mapping(mapping, page))
+		return false;
+	page_ref_unfreeze(page, 1);
+	return true;
 }
 
 /* Page locked.  True: it is nobody's any more. */

@@ -61,6 +61,8 @@ enum fl_fix {
 				      back the commit it was charged */
 	FL_FIX_PAT_FORK, /* a fork that fails gives PAT's range back,
 			    dc84bc2aba85 */
+	FL_FIX_SHMEM_FAULT_PIN, /* shmem_fault holds the file while it waits
+				   without mmap_sem, 8897c1b1a179 */
 	FL_FIX_MOVE_PTES_FLUSH, /* mremap flushes before others can free
 				   what it moved, eb66ae030829 */
 #if FAULTLINE_PLANTED
@@ -139,6 +141,7 @@ struct machine {
 	/* Committed memory, pages; see mm/limits.cc. */
 	struct percpu_counter vm_committed_as;
 	struct percpu_counter nr_file_pages; /* in any page cache */
+	struct percpu_counter nr_shmem;      /* of those: of shmem */
 	u32 sysctl_overcommit_memory;        /* 0 guess, 1 always, 2 never */
 	u32 sysctl_overcommit_ratio;         /* percent of RAM */
 	kulong sysctl_overcommit_kbytes;     /* 0: the ratio counts */
@@ -149,7 +152,8 @@ struct machine {
 	struct kmem_cache *anon_vma_cachep, *anon_vma_chain_cachep;
 	struct kmem_cache *filp_cachep, *inode_cachep, *dentry_cachep,
 		*sb_cachep, *radix_cachep, *cramfs_sb_cachep,
-		*cramfs_buffers_cachep;
+		*cramfs_buffers_cachep, *shmem_inode_cachep;
+	struct super_block *shm_mnt; /* of files without a name, shmem.cc */
 	struct kmem_cache *kmalloc_caches[8]; /* 32 ... 4096 bytes */
 	struct kmem_cache *pgd_cachep; /* ARM: 8 KiB, more than a frame */
 

@@ -88,6 +88,14 @@ static inline void ClearPageUptodate(struct page *page)
 	clear_bit(PG_uptodate, &page->flags);
 }
 FL_PAGE_FLAG(Dirty, PG_dirty)
+static inline bool TestSetPageDirty(struct page *page)
+{
+	return test_and_set_bit(PG_dirty, &page->flags);
+}
+static inline bool TestClearPageDirty(struct page *page)
+{
+	return test_and_clear_bit(PG_dirty, &page->flags);
+}
 FL_PAGE_FLAG(LRU, PG_lru)
 FL_PAGE_FLAG(Reserved, PG_reserved)
 FL_PAGE_FLAG(SwapBacked, PG_swapbacked)

@@ -101,11 +101,14 @@ typedef u64 phys_addr_t; /* bytes */
 #define ENOTDIR 20
 #define EISDIR 21
 #define EINVAL 22
+#define EFBIG 27
 #define ENOSPC 28
+#define EROFS 30
 #define ENAMETOOLONG 36
 #define ENOSYS 38
 #define ELOOP 40
 #define EOVERFLOW 75
+#define EOPNOTSUPP 95
 #define EHWPOISON 133
 /* Never seen by a program: a signal is due first. */
 #define ERESTARTSYS 512
