@@ -108,80 +108,14 @@ static const char *variant_summary(u32 i)
 	return fl_variant_names[i].summary;
 }
 
-struct fix {
-	const char *name, *summary;
-};
-
-static const struct fix *fix_at(u32 i)
-{
-	static const struct fix fixes[FL_FIXES] = {
-	    /* FL_FIX_FAULT_PREALLOC */
-	    {"do_fault-prealloc",
-	     "do_fault frees its spare pte page through an mm it saved, "
-	     "not through the vma (fc8efd2ddfed)"},
-	    /* FL_FIX_MM_FAULT_ERROR */
-	    {"mm_fault_error-vma",
-	     "mm_fault_error does not look at the vma once mmap_sem is "
-	     "dropped (a3c4fb7c9c2e)"},
-	    /* FL_FIX_VMA_IS_ANONYMOUS */
-	    {"vma_is_anonymous",
-	     "a file mapping without vm_ops is not anonymous memory "
-	     "(bfd40eaff5ab)"},
-	    /* FL_FIX_CRAMFS_LAST_BLOCK */
-	    {"cramfs_readpage-last-block",
-	     "the last block of a file of whole pages, direct and raw, is "
-	     "read, not taken for a hole"},
-	    /* FL_FIX_CRAMFS_SHORT_ENTRY */
-	    {"cramfs_lookup-short-entry",
-	     "an entry at the end of an image in memory is found, though the "
-	     "longest possible one would not fit"},
-	    /* FL_FIX_CRAMFS_ALIAS */
-	    {"get_cramfs_inode-alias",
-	     "entries that share their data keep their own mode, owner and "
-	     "inode number"},
-	    /* FL_FIX_CRAMFS_BOUNDS */
-	    {"cramfs_get_block_range-bounds",
-	     "a file with a block outside the image is not mapped directly"},
-	    /* FL_FIX_MMAP_REGION_UNACCT */
-	    {"mmap_region-unacct",
-	     "mmap of a file gives back the commit it was charged when the "
-	     "file refuses the mapping"},
-	    /* FL_FIX_PAT_FORK */
-	    {"pat-fork",
-	     "a fork that fails in the middle of a device mapping gives its "
-	     "reserved memory type back (dc84bc2aba85)"},
-	    /* FL_FIX_SHMEM_FAULT_PIN */
-	    {"shmem_fault-pin",
-	     "a fault that waits for a hole to be punched holds the file once "
-	     "it has let go of mmap_sem (8897c1b1a179)"},
-	    /* FL_FIX_MOVE_PTES_FLUSH */
-	    {"move_ptes-flush",
-	     "mremap flushes the TLBs before others can free what it moved "
-	     "(eb66ae030829)"},
-#if FAULTLINE_PLANTED
-	    /* FL_FIX_PLANTED_MPROTECT_FLUSH */
-	    {"planted-mprotect-flush", "mprotect flushes the TLBs"},
-	    /* FL_FIX_PLANTED_FREE_AFTER_FLUSH */
-	    {"planted-free-after-flush",
-	     "pages are freed after the flush, not before"},
-#endif
-	};
-
-	return i < FL_FIXES ? &fixes[i] : NULL;
-}
-
 static const char *fix_name(u32 i)
 {
-	const struct fix *fix = fix_at(i);
-
-	return fix ? fix->name : NULL;
+	return i < FL_FIXES ? fl_fix_texts[i].name : NULL;
 }
 
 static const char *fix_summary(u32 i)
 {
-	const struct fix *fix = fix_at(i);
-
-	return fix ? fix->summary : NULL;
+	return i < FL_FIXES ? fl_fix_texts[i].summary : NULL;
 }
 
 /* ---- file systems ---- */

@@ -73,6 +73,13 @@ enum fl_fix {
 	FL_FIXES
 };
 
+/* mm/fixes.cc */
+struct fl_fix_text {
+	enum fl_fix fix;
+	const char *name, *summary;
+};
+extern const struct fl_fix_text fl_fix_texts[FL_FIXES];
+
 #define FL_TLB_ENTRIES 64
 
 /*
