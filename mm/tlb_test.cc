@@ -4,11 +4,12 @@
 // Entries are taken out of the tables by hand, without a flush: whoever still
 // reaches the page has it from a TLB.
 
-#include "mm/tlb.h"
-
 #include <cstdint>
 
+// First, as it undoes what the C library's headers define.
 #include "mm/testing_pages.h"
+// After it.
+#include "mm/tlb.h"
 
 namespace faultline {
 namespace {
