@@ -241,6 +241,7 @@ static int cramfs_blkdev_fill_super(struct super_block *sb,
 		cramfs_put_read_buffers(machine);
 		return ret;
 	}
+	sb->s_bdi = &sb->s_bdev->bd_bdi;
 	sb->s_bdev->bd_bad_first = options->bad_first;
 	sb->s_bdev->bd_bad_last = options->bad_last;
 

@@ -23,6 +23,9 @@
 extern "C" {
 
 #define SECTOR_SHIFT 9
+/* As every disk has them that says nothing else, bytes, and as brd has. */
+#define VM_MAX_READAHEAD (128u << 10)
+#define DISK_MAX_SECTORS 1024u
 
 static bool has_bad_sector(const struct block_device *bdev, u64 pos, u64 bytes)
 {
@@ -86,6 +89,9 @@ int blkdev_get(struct machine *machine, u64 rom_offset, u64 bytes,
 	bdev->bd_inode->i_private = bdev;
 	bdev->bd_inode->i_data.a_ops = &def_blk_aops;
 	bdev->bd_rom_offset = rom_offset;
+	bdev->bd_bdi.ra_pages = VM_MAX_READAHEAD / PAGE_SIZE;
+	bdev->bd_bdi.io_pages = DISK_MAX_SECTORS >> (PAGE_SHIFT - SECTOR_SHIFT);
+	bdev->bd_super->s_bdi = &bdev->bd_bdi;
 	bdev->bd_bad_first = 1;
 	*result = bdev;
 	return 0;

@@ -10,7 +10,8 @@
  *   generic_file_readonly_mmap
  *   read_mapping_page
  *
- * Writing is in filemap_write.cc, taking pages out in truncate.cc.
+ * Writing is in filemap_write.cc, taking pages out in truncate.cc, reading
+ * ahead in readahead.cc.
  *
  * Lock order:
  *   mmap_sem
@@ -24,9 +25,8 @@
  * same page.  tree_lock excludes writers.  Readers of page->mapping hold the
  * page lock.
  *
- * Left out: readahead (a file system without a backing device has ra_pages 0,
- * so 4.13 reads page by page as well), dirty accounting and write-back,
- * shadow entries, looking up many pages at once.
+ * Left out: dirty accounting and write-back, shadow entries, looking up many
+ * pages at once.
  */
 #include "mm/fault.h"
 #include "mm/fs.h"
@@ -314,7 +314,10 @@ int filemap_fault(struct vm_fault *vmf)
 		return VM_FAULT_SIGBUS;
 
 	page = find_get_page(mapping, offset);
-	if (!page) {
+	if (page && !(vmf->flags & FAULT_FLAG_TRIED)) {
+		do_async_mmap_readahead(vmf->vma, file, page, offset);
+	} else if (!page) {
+		do_sync_mmap_readahead(vmf->vma, file, offset);
 		ret = VM_FAULT_MAJOR;
 	retry_find:
 		page = find_get_page(mapping, offset);
@@ -374,7 +377,8 @@ page_not_uptodate:
 void filemap_map_pages(struct vm_fault *vmf, pgoff_t start_pgoff,
 		       pgoff_t end_pgoff)
 {
-	struct address_space *mapping = vmf->vma->vm_file->f_mapping;
+	struct file *file = vmf->vma->vm_file;
+	struct address_space *mapping = file->f_mapping;
 	pgoff_t last_pgoff = start_pgoff;
 	pgoff_t index = start_pgoff;
 	void **slot;
@@ -389,7 +393,8 @@ void filemap_map_pages(struct vm_fault *vmf, pgoff_t start_pgoff,
 		page = get_slot_page(slot);
 		if (unlikely(!page))
 			goto next;
-		if (!PageUptodate(page))
+		/* A mark is for a fault to meet. */
+		if (!PageUptodate(page) || PageReadahead(page))
 			goto skip;
 		if (!trylock_page(page))
 			goto skip;
@@ -398,6 +403,8 @@ void filemap_map_pages(struct vm_fault *vmf, pgoff_t start_pgoff,
 		if (page->index >= max_index(mapping->host))
 			goto unlock;
 
+		if (file->f_ra.mmap_miss > 0)
+			file->f_ra.mmap_miss--;
 		vmf->address += (index - last_pgoff) << PAGE_SHIFT;
 		if (vmf->pte)
 			vmf->pte += index - last_pgoff;
@@ -441,7 +448,8 @@ int generic_file_readonly_mmap(struct file *file, struct vm_area_struct *vma)
 
 /* ---- read(2) ---- */
 
-struct page *find_or_read_page(struct file *file, pgoff_t index)
+struct page *find_or_read_page(struct file *file, pgoff_t index,
+			       pgoff_t last_index)
 {
 	struct address_space *mapping = file->f_mapping;
 	struct page *page;
@@ -452,11 +460,19 @@ struct page *find_or_read_page(struct file *file, pgoff_t index)
 			return (struct page *)ERR_PTR(-EINTR);
 		page = find_get_page(mapping, index);
 		if (!page) {
+			page_cache_sync_readahead(mapping, file, index,
+						  last_index - index);
+			page = find_get_page(mapping, index);
+		}
+		if (!page) {
 			error = page_cache_read(file, index, GFP_KERNEL);
 			if (error)
 				return (struct page *)ERR_PTR(error);
 			continue;
 		}
+		if (PageReadahead(page))
+			page_cache_async_readahead(mapping, file, page, index,
+						   last_index - index);
 		if (PageUptodate(page))
 			return page;
 		error = wait_on_page_locked(page, true);
@@ -543,6 +559,12 @@ filler:
 	return (struct page *)ERR_PTR(error);
 }
 
+/* Behind the last page of [pos, pos + bytes). */
+pgoff_t last_page_index(loff_t pos, u64 bytes)
+{
+	return (pgoff_t)(((u64)pos + bytes + PAGE_SIZE - 1) >> PAGE_SHIFT);
+}
+
 /*
  * Bytes read, less than asked at the end of the file; or -errno if none.  The
  * page is only referenced while it is copied: a copy to user memory may fault,
@@ -551,6 +573,7 @@ filler:
 s64 generic_file_read_iter(struct file *file, loff_t *pos, struct iov_iter *to)
 {
 	struct inode *inode = file->f_mapping->host;
+	const pgoff_t last_index = last_page_index(*pos, iov_iter_count(to));
 	s64 done = 0;
 
 	if (*pos < 0)
@@ -558,7 +581,7 @@ s64 generic_file_read_iter(struct file *file, loff_t *pos, struct iov_iter *to)
 	while (iov_iter_count(to)) {
 		const u64 offset = (u64)*pos & (PAGE_SIZE - 1);
 		struct page *page;
-		loff_t left;
+		loff_t left, page_start;
 		u64 nr, copied;
 
 		cond_resched();
@@ -566,7 +589,8 @@ s64 generic_file_read_iter(struct file *file, loff_t *pos, struct iov_iter *to)
 		left = i_size_read(inode) - *pos;
 		if (left <= 0)
 			break;
-		page = find_or_read_page(file, (pgoff_t)(*pos >> PAGE_SHIFT));
+		page = find_or_read_page(file, (pgoff_t)(*pos >> PAGE_SHIFT),
+					 last_index);
 		if (IS_ERR(page))
 			return done ? done : PTR_ERR(page);
 		nr = PAGE_SIZE - offset;
@@ -574,8 +598,11 @@ s64 generic_file_read_iter(struct file *file, loff_t *pos, struct iov_iter *to)
 			nr = (u64)left;
 		copied = copy_page_to_iter(page, offset, nr, to);
 		put_page(page);
+		page_start = *pos & ~(loff_t)(PAGE_SIZE - 1);
 		*pos += (loff_t)copied;
 		done += (s64)copied;
+		file->f_ra.prev_pos =
+		    page_start | (*pos & (loff_t)(PAGE_SIZE - 1));
 		if (copied < nr && iov_iter_count(to))
 			return done ? done : -EFAULT;
 	}

@@ -52,6 +52,8 @@ void vfs_caches_init(struct machine *machine)
 
 /* ---- super blocks ---- */
 
+const struct backing_dev_info noop_backing_dev_info = {0, 0};
+
 struct super_block *sget(struct machine *machine)
 {
 	struct super_block *sb = (struct super_block *)kmem_cache_zalloc(
@@ -61,6 +63,7 @@ struct super_block *sget(struct machine *machine)
 		return NULL;
 	sb->s_machine = machine;
 	sb->s_maxbytes = MAX_NON_LFS;
+	sb->s_bdi = &noop_backing_dev_info;
 	spin_lock_init_named(&sb->s_inode_lock, "sb->s_inode_lock");
 	INIT_LIST_HEAD(&sb->s_inodes);
 	spin_lock(&machine->sb_lock);

@@ -196,6 +196,13 @@ struct super_operations {
 	int (*remount_fs)(struct super_block *sb, u32 *flags);
 };
 
+/* How much a device reads ahead of what is asked; pages. */
+struct backing_dev_info {
+	u32 ra_pages; /* of a file; 0: nothing */
+	u32 io_pages; /* at once, when much is asked for */
+};
+extern const struct backing_dev_info noop_backing_dev_info; /* fs.cc */
+
 struct super_block {
 	struct list_head s_list; /* machine->sb_lock */
 	struct machine *s_machine;
@@ -203,6 +210,7 @@ struct super_block {
 	struct inode *s_root;
 	void *s_fs_info;
 	struct block_device *s_bdev; /* NULL: no device behind it */
+	const struct backing_dev_info *s_bdi;
 	loff_t s_maxbytes;           /* largest file position */
 	bool s_readonly;
 	spinlock_t s_inode_lock;
@@ -232,6 +240,16 @@ struct inode {
 	struct list_head i_entries; /* i_mutex; of a directory in memory */
 };
 
+/* The readahead of one open file.  No lock: see readahead.cc. */
+struct file_ra_state {
+	pgoff_t start;  /* of the window, pages */
+	u32 size;       /* of the window, pages */
+	u32 async_size; /* pages before its end where the next one is begun */
+	u32 ra_pages;   /* largest window, pages */
+	u32 mmap_miss;  /* faults on pages that were not cached */
+	loff_t prev_pos; /* last byte read(2), -1 at first */
+};
+
 struct file {
 	struct inode *f_inode;
 	struct dentry *f_dentry;
@@ -241,7 +259,7 @@ struct file {
 	u32 f_mode;
 	spinlock_t f_lock;
 	loff_t f_pos; /* f_lock, where it is moved relative to itself */
-	u64 f_ra_last; /* readahead: last index read, pages */
+	struct file_ra_state f_ra;
 };
 
 struct file_system_type {
@@ -404,6 +422,7 @@ struct block_device {
 	struct inode *bd_inode;      /* size in bytes, and the page cache */
 	struct super_block *bd_super; /* bd_inode's own */
 	u64 bd_rom_offset;           /* where in the ROM it begins, bytes */
+	struct backing_dev_info bd_bdi; /* its own, and its user's, s_bdi */
 	/* Sectors of 512 bytes that cannot be read; first > last: none. */
 	u64 bd_bad_first, bd_bad_last;
 };
@@ -446,7 +465,31 @@ void filemap_map_pages(struct vm_fault *vmf, pgoff_t start_pgoff,
  * The page, referenced and up to date, read if need be; or ERR_PTR of -EINTR
  * (killed), -ENOMEM, -EIO.
  */
-struct page *find_or_read_page(struct file *file, pgoff_t index);
+/* Behind the last page of [pos, pos + bytes). */
+pgoff_t last_page_index(loff_t pos, u64 bytes);
+/* last_index: behind the last page that is wanted, for readahead. */
+struct page *find_or_read_page(struct file *file, pgoff_t index,
+			       pgoff_t last_index);
+
+/* mm/readahead.cc */
+void file_ra_state_init(struct file_ra_state *ra,
+			const struct address_space *mapping);
+/* The page at offset is not cached: reads it and maybe more, req_size pages
+ * being wanted.  No error: look whether the page is there. */
+void page_cache_sync_readahead(struct address_space *mapping, struct file *file,
+			       pgoff_t offset, kulong req_size);
+/* The page, at offset, is marked PG_readahead: begins the next window. */
+void page_cache_async_readahead(struct address_space *mapping,
+				struct file *file, struct page *page,
+				pgoff_t offset, kulong req_size);
+/* nr_to_read pages, as many as the device takes at once.  0 or -EINVAL. */
+int force_page_cache_readahead(struct address_space *mapping, struct file *file,
+			       pgoff_t offset, kulong nr_to_read);
+/* The same for a fault, with mmap_sem held. */
+void do_sync_mmap_readahead(struct vm_area_struct *vma, struct file *file,
+			    pgoff_t offset);
+void do_async_mmap_readahead(struct vm_area_struct *vma, struct file *file,
+			     struct page *page, pgoff_t offset);
 /* The same for whoever cannot be interrupted; file may be NULL. */
 struct page *read_mapping_page(struct address_space *mapping, pgoff_t index,
 			       struct file *file);

@@ -7,14 +7,15 @@
  * Left out: KSM, huge pages and memory failure, whose advice is EINVAL as in a
  * kernel built without them; userfaultfd.
  *
- * WILLNEED reads min(ra_pages, io_pages) pages ahead, both of which are 0 for
- * a file system without a backing device: nothing, as in 4.13.  FREE takes the
- * young and dirty bits of the ptes and the swap-backed mark of the pages, so
- * that who runs short of memory may drop them; a write takes a page back.
+ * WILLNEED reads at most as much as the device takes at once, which is nothing
+ * for a file system without one.  FREE takes the young and dirty bits of the
+ * ptes and the swap-backed mark of the pages, so that who runs short of memory
+ * may drop them; a write takes a page back.
  *
  * Locks: mmap_sem, for reading when no vm_flags change, else for writing.
  * REMOVE drops it while the file system works, and the next vma is found anew.
  */
+#include "mm/fs.h"
 #include "mm/internal.h"
 #include "mm/pgtable.h"
 #include "mm/tlb.h"
@@ -292,6 +293,20 @@ static int madvise_remove(struct vm_area_struct *vma,
 	return error;
 }
 
+/* mmap_sem held for read.  Whether it could be read is not told. */
+static void madvise_willneed(struct vm_area_struct *vma, kulong start,
+			     kulong end)
+{
+	struct file *file = vma->vm_file;
+
+	/* Nothing of anonymous memory is swapped out. */
+	if (!file)
+		return;
+	(void)force_page_cache_readahead(file->f_mapping, file,
+					 linear_page_index(vma, start),
+					 (end - start) >> PAGE_SHIFT);
+}
+
 static int madvise_vma(struct vm_area_struct *vma, struct vm_area_struct **prev,
 		       kulong start, kulong end, int behavior)
 {
@@ -300,6 +315,7 @@ static int madvise_vma(struct vm_area_struct *vma, struct vm_area_struct **prev,
 		return madvise_remove(vma, prev, start, end);
 	case MADV_WILLNEED:
 		*prev = vma;
+		madvise_willneed(vma, start, end);
 		return 0;
 	case MADV_FREE:
 	case MADV_DONTNEED:

@@ -365,6 +365,7 @@ static void do_dentry_open(struct file *file, struct inode *inode,
 	file->f_inode = inode;
 	file->f_op = fop;
 	file->f_mapping = inode->i_mapping;
+	file_ra_state_init(&file->f_ra, file->f_mapping);
 	file->f_mode = mode;
 	spin_lock_init_named(&file->f_lock, "file->f_lock");
 	atomic_long_set(&file->f_count, 1);

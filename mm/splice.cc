@@ -73,6 +73,7 @@ s64 generic_file_splice_read(struct file *file, loff_t *pos,
 			     struct pipe_inode_info *pipe, size_t bytes)
 {
 	struct inode *inode = file->f_mapping->host;
+	const pgoff_t last_index = last_page_index(*pos, bytes);
 	s64 done = 0;
 	s64 error = 0;
 
@@ -89,7 +90,8 @@ s64 generic_file_splice_read(struct file *file, loff_t *pos,
 		left = i_size_read(inode) - *pos;
 		if (left <= 0)
 			break;
-		page = find_or_read_page(file, (pgoff_t)(*pos >> PAGE_SHIFT));
+		page = find_or_read_page(file, (pgoff_t)(*pos >> PAGE_SHIFT),
+					 last_index);
 		if (IS_ERR(page)) {
 			error = PTR_ERR(page);
 			break;

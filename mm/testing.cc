@@ -156,6 +156,7 @@ TestFile::TestFile(TestMachine* machine, Mmap mmap, uint32_t mode) {
   inode_.i_ino = 7;
   inode_.i_nlink = 1;
   sb_.s_maxbytes = MAX_LFS_FILESIZE;
+  sb_.s_bdi = &noop_backing_dev_info;
   inode_.i_size = 1 << 20;
   inode_.i_sb = &sb_;
   inode_.i_mapping = &inode_.i_data;
@@ -172,6 +173,7 @@ TestFile::TestFile(TestMachine* machine, Mmap mmap, uint32_t mode) {
   file_.f_op = &ops_;
   file_.f_mapping = &inode_.i_data;
   file_.f_mode = mode;
+  file_ra_state_init(&file_.f_ra, file_.f_mapping);
   atomic_long_set(&file_.f_count, 1);
 }
 
@@ -183,6 +185,7 @@ TestDataFile::TestDataFile(TestMachine* machine, uint64_t bytes, Mmap mmap,
   inode_.i_ino = 8;
   inode_.i_nlink = 1;
   sb_.s_maxbytes = MAX_LFS_FILESIZE;
+  sb_.s_bdi = &noop_backing_dev_info;
   inode_.i_size = static_cast<int64_t>(bytes);
   inode_.i_sb = &sb_;
   inode_.i_mapping = &inode_.i_data;
@@ -205,6 +208,7 @@ TestDataFile::TestDataFile(TestMachine* machine, uint64_t bytes, Mmap mmap,
   file_.f_op = &ops_;
   file_.f_mapping = &inode_.i_data;
   file_.f_mode = mode;
+  file_ra_state_init(&file_.f_ra, file_.f_mapping);
   atomic_long_set(&file_.f_count, 1);
 }
 

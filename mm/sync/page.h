@@ -31,7 +31,8 @@ enum pageflags {
 	PG_active,
 	PG_reserved,
 	PG_swapbacked,
-	PG_mlocked
+	PG_mlocked,
+	PG_readahead /* in 4.13 a second name of PG_reclaim */
 };
 
 /* Low bit of page->mapping: it points to an anon_vma. */
@@ -97,6 +98,7 @@ static inline bool TestClearPageDirty(struct page *page)
 	return test_and_clear_bit(PG_dirty, &page->flags);
 }
 FL_PAGE_FLAG(LRU, PG_lru)
+FL_PAGE_FLAG(Readahead, PG_readahead)
 FL_PAGE_FLAG(Reserved, PG_reserved)
 FL_PAGE_FLAG(SwapBacked, PG_swapbacked)
 FL_PAGE_FLAG(Mlocked, PG_mlocked)
