@@ -54,7 +54,7 @@ static struct vm_area_struct *dup_vma(struct mm_struct *mm,
 		return NULL;
 	}
 	/* Locks on memory are not inherited. */
-	tmp->vm_flags &= ~(kulong)VM_LOCKED;
+	tmp->vm_flags &= VM_LOCKED_CLEAR_MASK;
 	tmp->vm_next = NULL;
 	tmp->vm_prev = NULL;
 

@@ -129,6 +129,25 @@ TEST(ForkTest, DontcopyIsSkippedAndNotCounted) {
   EXPECT_EQ(Wrong(child.mm()), 0u);
 }
 
+// The mark of MLOCK_ONFAULT goes with the lock: what is left of it would be
+// "unlocked", and counted, by the child's first munlock.
+TEST(ForkTest, LockOnFaultIsNotInTheChildEither) {
+  TestMachine machine;
+  MapStrip(nullptr, "Ww");
+  ASSERT_EQ(sys_mlock2(PageAddress(0), 2 * PAGE_SIZE, 1), 0);
+  TestTask child(&machine);
+  ASSERT_EQ(sys_fork(child.get()), 0);
+  EXPECT_FALSE(find_vma(child.mm(), PageAddress(0))->vm_flags &
+               (VM_LOCKED | VM_LOCKONFAULT));
+  {
+    RunAs as(child.get());
+    EXPECT_EQ(sys_munlock(PageAddress(0), PAGE_SIZE), 0);
+  }
+  EXPECT_EQ(child.mm()->locked_vm, 0u);
+  EXPECT_EQ(Strip(child.mm(), 2), "Ww");
+  EXPECT_EQ(Wrong(child.mm()), 0u);
+}
+
 TEST(ForkTest, LockedMemoryIsNotLockedInTheChild) {
   TestMachine machine;
   MapStrip(nullptr, "Ww");

@@ -83,10 +83,13 @@ absl::Status CompileOps(const Program& program, const std::vector<Op>& ops,
     out.length = Bytes(op.length);
     out.prot = op.prot;
     out.advice = op.advice;
+    out.flags = op.flags;
     out.size = op.size;
     out.value = op.value;
     if (op.kind == OpKind::kRead) {
       compiled->read_bytes = std::max(compiled->read_bytes, out.length);
+    } else if (op.kind == OpKind::kWriteFrom) {
+      compiled->read_bytes = std::max(compiled->read_bytes, uint64_t{out.size});
     }
     if (op.kind == OpKind::kKill || op.kind == OpKind::kFork) {
       for (size_t i = 0; i < program.tasks.size(); ++i) {
@@ -187,8 +190,19 @@ ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables,
   resolved.write = op.write;
   resolved.new_length = op.new_length;
   resolved.may_move = op.may_move;
-  resolved.to = op.fixed ? OpTarget(op, variables) : 0;
+  resolved.flags = op.flags;
+  if (op.fixed || op.kind == OpKind::kMincore) {
+    resolved.to = OpTarget(op, variables);
+  }
   return resolved;
+}
+
+uint64_t HashBytes(const void* data, uint64_t bytes) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (uint64_t i = 0; i < bytes; ++i) {
+    hash = (hash ^ static_cast<const uint8_t*>(data)[i]) * 0x100000001b3u;
+  }
+  return hash;
 }
 
 // The kernel's own accesses to user memory.  A task that is being killed may
@@ -205,7 +219,14 @@ static void CopyOp(const CompiledOp& op, const OpContext& context,
                              static_cast<int64_t>(op.offset));
       break;
     case OpKind::kWriteFrom:
-      result->value = kernel.sys_write_pipe(address, op.size, &bytes);
+      if (op.size <= sizeof(bytes)) {
+        result->value = kernel.sys_write_pipe(address, op.size, &bytes);
+        break;
+      }
+      result->value = kernel.sys_write_pipe(address, op.size, context.buffer);
+      if (result->value > 0) {
+        bytes = HashBytes(context.buffer, static_cast<uint64_t>(result->value));
+      }
       break;
     default: {
       const int64_t moved = kernel.ptrace_access(
@@ -234,7 +255,7 @@ void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
           op.fixed ? address : 0, op.length, op.prot,
           (op.shared ? FL_MAP_SHARED : FL_MAP_PRIVATE) |
               (op.fixed ? FL_MAP_FIXED : 0) |
-              (op.file < 0 ? FL_MAP_ANONYMOUS : 0),
+              (op.file < 0 ? FL_MAP_ANONYMOUS : 0) | op.flags,
           op.file < 0 ? nullptr : context.files[op.file], op.offset);
       break;
     case OpKind::kMunmap:
@@ -296,6 +317,19 @@ void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
       break;
     case OpKind::kMunlock:
       result->value = kernel.sys_munlock(address, op.length);
+      break;
+    case OpKind::kMlockAll:
+      result->value = kernel.sys_mlockall(op.flags);
+      break;
+    case OpKind::kMunlockAll:
+      result->value = kernel.sys_munlockall();
+      break;
+    case OpKind::kMsync:
+      result->value = kernel.sys_msync(address, op.length, op.flags);
+      break;
+    case OpKind::kMincore:
+      result->value = kernel.sys_mincore(address, op.length,
+                                         OpTarget(op, context.variables));
       break;
     case OpKind::kReadInto:
     case OpKind::kWriteFrom:

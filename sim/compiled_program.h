@@ -27,9 +27,9 @@ struct CompiledOp {
   bool fixed = false, shared = false, write = false, onfault = false;
   uint64_t offset = 0, length = 0;  // bytes
   bool may_move = false;            // mremap
-  int to_base = -1;                 // mremap: as base
-  uint64_t to = 0, new_length = 0;  // mremap: bytes
-  uint32_t prot = 0, advice = 0, size = 1;
+  int to_base = -1;                 // of `to`, as base
+  uint64_t to = 0, new_length = 0;  // mremap, mincore: bytes
+  uint32_t prot = 0, advice = 0, flags = 0, size = 1;
   uint64_t value = 0;
   int target = -1;  // task
   const Op* source = nullptr;
@@ -37,8 +37,8 @@ struct CompiledOp {
 
 struct CompiledTask {
   std::string name;
-  int process = 0;      // -1: a kernel thread
-  bool forked = false;  // begins when an operation forks it
+  int process = 0;              // -1: a kernel thread
+  bool forked = false;          // begins when an operation forks it
   std::vector<CompiledOp> ops;  // `repeat` unrolled
 };
 
@@ -50,7 +50,7 @@ struct CompiledProgram {
   std::vector<std::string> variables;
   std::vector<CompiledOp> setup;  // done once in each own process
   std::vector<CompiledTask> tasks;
-  uint64_t read_bytes = 1;  // longest read(2)
+  uint64_t read_bytes = 1;  // longest read(2), or write from memory
 
   static constexpr size_t kMaxOps = 100000;
 };
@@ -64,8 +64,8 @@ struct OpContext {
   const fl_kernel* kernel;
   struct file* const* files;
   task_struct* const* tasks;  // kill, fork
-  uint64_t* variables;  // of the process
-  void* buffer;         // read_bytes of host memory
+  uint64_t* variables;        // of the process
+  void* buffer;               // read_bytes of host memory
 };
 
 // The address the operation works on.
@@ -73,7 +73,7 @@ inline uint64_t OpAddress(const CompiledOp& op, const uint64_t* variables) {
   return op.address + (op.base >= 0 ? variables[op.base] : 0);
 }
 
-// Where an mremap shall go, if it says so.
+// Where an mremap shall go, if it says so; mincore's vector.
 inline uint64_t OpTarget(const CompiledOp& op, const uint64_t* variables) {
   return op.to + (op.to_base >= 0 ? variables[op.to_base] : 0);
 }
@@ -89,6 +89,9 @@ bool IsLoad(OpKind kind);
 
 // Does it, as `current`.  The result variable is set.
 void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result);
+
+// A hash of bytes: what `loaded` is of a copy of more than 8 bytes.
+uint64_t HashBytes(const void* data, uint64_t bytes);
 
 // "= 0x7f0000000000", "SIGSEGV at 0x1000", "-EINVAL".
 std::string DescribeResult(const CompiledOp& op, const OpResult& result);

@@ -197,9 +197,14 @@ bool Oracle::Step(int slot, uint64_t page, Config config, Config* next) {
   State after = state;
   if (op.kind == OpKind::kMprotect) {
     after.prot = static_cast<uint8_t>(op.prot);
+  } else if (op.advice == kAdviceDontfork || op.advice == kAdviceDofork) {
+    after.no_fork = op.advice == kAdviceDontfork;
   } else if (!state.shared) {
+    // Of a file it is never free.
+    if (op.advice == kAdviceFree && state.file >= 0) return false;
     after.written_count = 0;
     after.written = {};
+    after.opaque = false;
   }
   next->state = Intern(after);
   return true;
@@ -232,14 +237,21 @@ void Oracle::Close(Page& page) {
     });
   }
   ForEachSlot(moving, [&](int slot) { RecordMoved(slot, page); });
-  if (page.overflow) return;
   ForEachSlot(accesses, [&](int slot) {
-    std::vector<StateId>& seen = running_[static_cast<size_t>(slot)].seen;
-    for (const Config& config : page.configs) {
-      if (ProgressOf(config.progress, slot) == 0 &&
-          std::find(seen.begin(), seen.end(), config.state) == seen.end()) {
-        seen.push_back(config.state);
+    Running& running = running_[static_cast<size_t>(slot)];
+    const auto add = [&](auto& seen) {
+      if (page.overflow) seen.push_back(kUnknownId);
+      for (const Config& config : page.configs) {
+        if (ProgressOf(config.progress, slot) == 0 &&
+            std::find(seen.begin(), seen.end(), config.state) == seen.end()) {
+          seen.push_back(config.state);
+        }
       }
+    };
+    if (IsWide(running.op)) {
+      add(running.moved[page.number]);
+    } else if (!page.overflow) {
+      add(running.seen);
     }
   });
 }
@@ -276,7 +288,11 @@ bool Oracle::Prune(Page& page, int slot,
 Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   ResolvedOp op = given;
   if (op.kind == OpKind::kFutex) op.size = 4;  // whatever the caller says
-  if (op.kind == OpKind::kReadInto) {
+  if (op.kind == OpKind::kMincore) {
+    if (op.address % kPageSize != 0 || op.length == 0) return -1;
+    op.length = PagesOf(op.length);
+    op.address = op.to;
+  } else if (op.kind == OpKind::kReadInto) {
     const uint64_t size = files_->Size(op.file);
     // Nothing is stored of what lies beyond the end.
     if (op.file_offset >= size) return -1;
@@ -284,14 +300,16 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
       op.size = static_cast<uint32_t>(size - op.file_offset);
     }
     op.value = 0;
-    for (uint32_t i = 0; i < op.size; ++i) {
+    for (uint32_t i = 0; i < std::min(op.size, 8u); ++i) {
       op.value |= uint64_t{files_->Byte(op.file, op.file_offset + i)}
                   << (8 * i);
     }
   }
-  bool access = IsAccess(op.kind);
+  const bool wide = IsWide(op);
+  const bool access = IsAccess(op.kind) && !wide;
+  if (wide && op.kind != OpKind::kMincore) op.length = op.size;
   const bool fork = op.kind == OpKind::kFork;
-  if (!access && !fork && !ChangesPages(op)) return -1;
+  if (!access && !wide && !fork && !ChangesPages(op)) return -1;
   ++version_;
   if (fork) ProcessAt(op.child);  // before the reference, which it may move
   Process& process = ProcessAt(process_id);
@@ -300,14 +318,19 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
     return -1;
   }
   bool floating = op.kind == OpKind::kMmap && !op.fixed;
+  if (op.kind == OpKind::kMmap && (op.flags & kMapGrowsdown)) {
+    process.blind = true;
+    return -1;
+  }
   // The kernel refuses calls on addresses between pages.
-  if (!access && !fork && !floating && op.kind != OpKind::kBrk &&
+  if (!access && !wide && !fork && !floating && op.kind != OpKind::kBrk &&
       op.address % kPageSize != 0) {
     return -1;
   }
   uint64_t pages = access ? 1
-                   : fork
-                       ? 0
+                   : fork ? 0
+                   : wide
+                       ? PagesOf(op.address % kPageSize + op.length)
                        : std::max(PagesOf(op.length), PagesOf(op.new_length));
   int slot = 0;
   while (slot < kMaxRunning && running_[static_cast<size_t>(slot)].used) {
@@ -393,6 +416,8 @@ std::optional<std::string> Oracle::End(OpId id, const OpResult& result) {
   std::optional<std::string> violation;
   if (running.op.kind == OpKind::kFork) {
     EndFork(id, result);
+  } else if (IsWide(running.op)) {
+    violation = EndWide(id, result);
   } else if (IsAccess(running.op.kind)) {
     violation = EndAccess(id, result);
   } else if (running.op.kind == OpKind::kMmap && !running.op.fixed) {
@@ -426,6 +451,8 @@ std::optional<std::string> Oracle::EndCall(int slot, const OpResult& result) {
     Page& page = process.pages[index];
     bool possible = Prune(page, slot, [&](uint64_t made) {
       if (result.abandoned) return true;
+      // What may be lost may be kept.
+      if (op.kind == OpKind::kMadvise && op.advice == kAdviceFree) return true;
       if (success) return made == steps;
       // An mmap that failed has at most unmapped what was there.
       return op.kind != OpKind::kMmap || made < steps;

@@ -13,7 +13,9 @@
 //                      known only when it returns
 //     munmap           whatever was -> unmapped
 //     mprotect         mapped -> mapped with the new protection
-//     madvise dontneed a private mapping loses its own stores
+//     madvise dontneed a private mapping loses its own stores; free: it may,
+//                      until the next store
+//     madvise dontfork a child of a later fork does not have it; dofork: it has
 //     mremap           its pages unmapped (all, or what is cut off), and what
 //                      they were at the new place: fixed as an mmap is fixed,
 //                      else at an address known only when it returns
@@ -38,6 +40,9 @@
 //   EFAULT where user code would get a signal.  peek and poke are a load and
 //   a store that ask for no protection; they may fail always, as there may be
 //   no page to take.
+//   A copy of more than 8 bytes, or over the end of a page, is one access for
+//   each page, of which the last ones need not happen; mincore stores its
+//   answers so.
 //   As on x86 and ARM, any of r, w, x lets a page be read.
 //
 // How: for each page the set of (state, progress of every running operation)
@@ -53,11 +58,15 @@
 //     that may be its: what it saw is not checked when the mmap returns;
 //   - errors of system calls: whether they were due is not asked, nor those
 //     of read_into and write_from but EFAULT;
+//   - the bytes that mincore answers, all bytes of a page of which it, or a
+//     read_into of more than kMaxWritten bytes, has stored some, and the bytes
+//     of a write_from of more than 8; why a copy was short;
 //   - an access to the new place of an mremap that has not returned: anything;
 //   - after an mremap whose source others changed while it ran, each of the
 //     states that the source was in;
-//   - everything in a process after an mremap of length 0 or onto itself, and
-//     after a brk beside another or before one that asked where the heap ends;
+//   - everything in a process after an mremap of length 0, after an mmap that
+//     grows down, and after a brk beside another or before one that asked where
+//     the heap ends;
 //   - ENOMEM of anything, and death by SIGKILL of any access;
 //   - a child's page may be any of what was possible for the parent's while
 //     the fork ran; shared anonymous memory is not followed beyond a fork, nor
@@ -132,12 +141,14 @@ struct ResolvedOp {
   bool shared = false;     // mmap
   int file = -1;           // mmap: -1 is anonymous memory
   uint64_t file_page = 0;  // mmap: offset in pages
-  uint32_t size = 1;       // accesses: bytes, in one page (futex_op: always 4)
+  uint32_t flags = 0;      // mmap: MAP_* beside the above
+  uint32_t size = 1;       // accesses: bytes, in one page (futex_op: always 4);
+                           // read_into and write_from also in several
   uint64_t value = 0;      // stores
   bool write = false;      // kvm_pfn, pin
   uint64_t file_offset = 0;  // read_into: bytes
   uint64_t new_length = 0;   // mremap: bytes
-  uint64_t to = 0;           // mremap
+  uint64_t to = 0;           // mremap; mincore: the vector
   bool may_move = false;     // mremap
   int child = -1;            // fork: the process that it makes
 };
@@ -217,6 +228,8 @@ class Oracle {
     Kind kind = Kind::kUnmapped;
     uint8_t prot = 0;
     bool shared = false;
+    bool no_fork = false;  // MADV_DONTFORK
+    bool opaque = false;   // bytes that are not among `written` are unknown
     uint8_t written_count = 0;
     int32_t file = 0;
     int64_t delta = 0;  // page of the file minus page number
@@ -224,6 +237,7 @@ class Oracle {
 
     friend bool operator==(const State& a, const State& b) {
       if (a.kind != b.kind || a.prot != b.prot || a.shared != b.shared ||
+          a.no_fork != b.no_fork || a.opaque != b.opaque ||
           a.written_count != b.written_count || a.file != b.file ||
           a.delta != b.delta) {
         return false;
@@ -239,7 +253,8 @@ class Oracle {
     template <typename H>
     friend H AbslHashValue(H h, const State& s) {
       h = H::combine(std::move(h), static_cast<uint8_t>(s.kind), s.prot,
-                     s.shared, s.written_count, s.file, s.delta);
+                     s.shared, s.no_fork, s.opaque, s.written_count, s.file,
+                     s.delta);
       for (size_t i = 0; i < s.written_count; ++i) {
         h = H::combine(std::move(h), s.written[i].offset, s.written[i].value);
       }
@@ -284,6 +299,7 @@ class Oracle {
     std::vector<uint32_t> pages;  // it is attached to
     std::vector<StateId> seen;    // accesses: possible before it happened
     // mremap: what each page that it moves may have been, by page number.
+    // Wide copies: what each page may have been before.
     absl::flat_hash_map<uint64_t, absl::InlinedVector<StateId, 2>> moved;
     // fork: what each page (by its index) may have been so far.
     absl::flat_hash_map<uint32_t, std::vector<StateId>> seen_of_page;
@@ -315,7 +331,12 @@ class Oracle {
   std::optional<std::string> EndAccess(int slot, const OpResult& result);
   Outcome OutcomeOf(const State& state, uint64_t page,
                     const ResolvedOp& op) const;
-  uint64_t Load(const State& state, uint64_t page, const ResolvedOp& op) const;
+  // The bytes that a load gives; *known: a mask of those that are known.
+  uint64_t Load(const State& state, uint64_t page, const ResolvedOp& op,
+                uint64_t* known = nullptr) const;
+  bool Gives(const State& state, uint64_t page, const ResolvedOp& op,
+             uint64_t loaded) const;
+  std::optional<std::string> EndWide(int slot, const OpResult& result);
   bool Explains(StateId state, uint64_t page, const ResolvedOp& op,
                 const OpResult& result) const;
   std::string StateText(StateId state, uint64_t page) const;

@@ -24,10 +24,21 @@ Oracle::StateId Oracle::AfterStore(StateId id, uint64_t page,
   const State& before = states_[id];
   if (before.kind != Kind::kMapped) return kUnknownId;
   State state = before;
-  uint64_t offset = op.address - page * kPageSize;
-  for (uint32_t i = 0; i < op.size; ++i) {
-    uint16_t at = static_cast<uint16_t>(offset + i);
-    uint8_t value = static_cast<uint8_t>(op.value >> (8 * i));
+  const bool wide = IsWide(op);
+  const uint64_t begin_at = std::max(op.address, page * kPageSize);
+  const uint64_t end_at = std::min(op.address + (wide ? op.length : op.size),
+                                   (page + 1) * kPageSize);
+  if (op.kind == OpKind::kMincore || end_at - begin_at > kMaxWritten) {
+    state.opaque = true;
+    state.written_count = 0;
+    state.written = {};
+    return Intern(state);
+  }
+  for (uint64_t address = begin_at; address < end_at; ++address) {
+    const uint64_t i = address - op.address;
+    uint16_t at = static_cast<uint16_t>(address - page * kPageSize);
+    uint8_t value = wide ? files_->Byte(op.file, op.file_offset + i)
+                         : static_cast<uint8_t>(op.value >> (8 * i));
     auto begin = state.written.begin();
     auto end = begin + state.written_count;
     auto place = std::lower_bound(
@@ -63,22 +74,36 @@ Oracle::Outcome Oracle::OutcomeOf(const State& state, uint64_t page,
   return Outcome::kOk;
 }
 
-uint64_t Oracle::Load(const State& state, uint64_t page,
-                      const ResolvedOp& op) const {
+uint64_t Oracle::Load(const State& state, uint64_t page, const ResolvedOp& op,
+                      uint64_t* known) const {
   uint64_t loaded = 0;
+  if (known != nullptr) *known = 0;
   uint64_t offset = op.address - page * kPageSize;
   uint64_t size = state.file >= 0 ? files_->Size(state.file) : 0;
   uint64_t begin = (page + static_cast<uint64_t>(state.delta)) * kPageSize;
   for (uint32_t i = 0; i < op.size; ++i) {
     uint64_t at = offset + i;
     uint64_t byte = 0;
+    bool sure = !state.opaque;
     if (begin + at < size) byte = files_->Byte(state.file, begin + at);
     for (size_t w = 0; w < state.written_count; ++w) {
-      if (state.written[w].offset == at) byte = state.written[w].value;
+      if (state.written[w].offset == at) {
+        byte = state.written[w].value;
+        sure = true;
+      }
     }
     loaded |= byte << (8 * i);
+    if (known != nullptr && sure) *known |= uint64_t{0xff} << (8 * i);
   }
   return loaded;
+}
+
+bool Oracle::Gives(const State& state, uint64_t page, const ResolvedOp& op,
+                   uint64_t loaded) const {
+  uint64_t known = 0;
+  const uint64_t bytes = Load(state, page, op, &known);
+  if (op.size < 8 && (loaded >> (8 * op.size)) != 0) return false;
+  return ((bytes ^ loaded) & known) == 0;
 }
 
 bool Oracle::Explains(StateId id, uint64_t page, const ResolvedOp& op,
@@ -95,7 +120,7 @@ bool Oracle::Explains(StateId id, uint64_t page, const ResolvedOp& op,
       op.kind == OpKind::kReadInto) {
     if (result.value >= 0) {
       return outcome == Outcome::kOk &&
-             (IsStore(op.kind) || Load(state, page, op) == result.loaded);
+             (IsStore(op.kind) || Gives(state, page, op, result.loaded));
     }
     return IsForced(op.kind) || result.value != -kEfault ||
            outcome != Outcome::kOk;
@@ -107,7 +132,7 @@ bool Oracle::Explains(StateId id, uint64_t page, const ResolvedOp& op,
   switch (outcome) {
     case Outcome::kOk:
       return result.sig == 0 && (IsStore(op.kind) || !result.has_loaded ||
-                                 Load(state, page, op) == result.loaded);
+                                 Gives(state, page, op, result.loaded));
     case Outcome::kMapErr:
       return result.sig == kSigsegv &&
              (!code_known || result.si_code == kSegvMaperr);
@@ -157,6 +182,52 @@ std::optional<std::string> Oracle::EndAccess(int slot, const OpResult& result) {
   return AccessViolation(running, page, result);
 }
 
+// A copy over several pages, or of more bytes than a number holds.
+std::optional<std::string> Oracle::EndWide(int slot, const OpResult& result) {
+  Running& running = running_[static_cast<size_t>(slot)];
+  const ResolvedOp& op = running.op;
+  Process& process = processes_[static_cast<size_t>(running.process)];
+  const bool success = result.value >= 0 && !result.abandoned;
+  const uint64_t copied = !success ? 0
+                          : op.kind == OpKind::kMincore
+                              ? op.length
+                              : static_cast<uint64_t>(result.value);
+  std::optional<std::string> violation;
+  if (copied > op.length) {
+    violation = absl::StrFormat("%s gave more than was asked for: %d bytes",
+                                OpKindName(op.kind), copied);
+  }
+  bool always = true;
+  for (uint32_t index : running.pages) {
+    Page& page = process.pages[index];
+    const uint64_t begin = std::max(page.number * kPageSize, op.address);
+    const bool done = begin - op.address < copied;
+    bool possible = Prune(page, slot, [&](uint64_t made) {
+      return !done || !IsStore(op.kind) || made == 1;
+    });
+    bool may = false, may_not = false;
+    for (StateId id : running.moved[page.number]) {
+      const Outcome outcome = OutcomeOf(states_[id], page.number, op);
+      may |= outcome == Outcome::kOk || outcome == Outcome::kAnything;
+      may_not |= outcome != Outcome::kOk;
+    }
+    if (!violation && done && (!possible || !may)) {
+      violation = absl::StrFormat(
+          "%s succeeded where it never could: page %#x of %d bytes at %#x",
+          OpKindName(op.kind), page.number * kPageSize,
+          static_cast<int>(op.length), op.address);
+    }
+    always &= !may_not;
+  }
+  // Where it began to fail is the kernel's choice.
+  if (!violation && always && !result.abandoned && result.value == -kEfault) {
+    violation = absl::StrFormat(
+        "%s failed where it never could: EFAULT of %d bytes at %#x",
+        OpKindName(op.kind), static_cast<int>(op.length), op.address);
+  }
+  return violation;
+}
+
 std::string Oracle::StateText(StateId id, uint64_t page) const {
   const State& state = states_[id];
   switch (state.kind) {
@@ -177,6 +248,8 @@ std::string Oracle::StateText(StateId id, uint64_t page) const {
     absl::StrAppend(&text, " of ", files_->Name(state.file), ", page ",
                     page + static_cast<uint64_t>(state.delta));
   }
+  if (state.opaque) text += ", unknown bytes";
+  if (state.no_fork) text += ", not for children";
   if (state.written_count != 0) {
     absl::StrAppend(&text, ", ", static_cast<int>(state.written_count),
                     " bytes stored");

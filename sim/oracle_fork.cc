@@ -48,6 +48,9 @@ void Oracle::EndFork(int slot, const OpResult& result) {
   }
   for (auto& [index, seen] : running.seen_of_page) {
     Page& from = parent.pages[index];
+    for (StateId& id : seen) {
+      if (states_[id].no_fork) id = kUnmappedId;
+    }
     // What both may write to is followed for neither from here on.
     auto common = [&](StateId id) {
       return states_[id].kind == Kind::kMapped && states_[id].shared &&
@@ -57,7 +60,9 @@ void Oracle::EndFork(int slot, const OpResult& result) {
       seen.assign(1, kUnknownId);
       from.configs.push_back({kUnknownId, 0});
       ForEachSlot(from.running, [&](int other) {
-        running_[static_cast<size_t>(other)].seen.push_back(kUnknownId);
+        Running& beside = running_[static_cast<size_t>(other)];
+        beside.seen.push_back(kUnknownId);
+        beside.moved[from.number].push_back(kUnknownId);
       });
     }
     Page& to = child.pages[Touch(child, from.number)];

@@ -18,13 +18,13 @@ namespace faultline::oracle_internal {
 inline constexpr int kSigbus = 7, kSigkill = 9, kSigsegv = 11;
 inline constexpr int kSegvMaperr = 1, kSegvAccerr = 2, kBusAdrerr = 2;
 inline constexpr int64_t kEnomem = 12, kEfault = 14, kEinval = 22;
-inline constexpr uint32_t kAdviceDontneed = 4;
 inline constexpr uint64_t kPageSize = static_cast<uint64_t>(kPageBytes);
 
 inline bool IsStore(OpKind kind) {
   return kind == OpKind::kStore || kind == OpKind::kUmlStore ||
          kind == OpKind::kSparcStore || kind == OpKind::kFutex ||
-         kind == OpKind::kReadInto || kind == OpKind::kPoke;
+         kind == OpKind::kReadInto || kind == OpKind::kPoke ||
+         kind == OpKind::kMincore;
 }
 
 inline bool IsLoad(OpKind kind) {
@@ -50,14 +50,23 @@ inline bool IsAccess(OpKind kind) {
 inline bool ReturnsErrno(OpKind kind) {
   return kind == OpKind::kFutex || IsLookup(kind) ||
          kind == OpKind::kReadInto || kind == OpKind::kWriteFrom ||
-         IsForced(kind);
+         kind == OpKind::kMincore || IsForced(kind);
+}
+
+// A copy that is looked at page by page: it may end at any of them.
+inline bool IsWide(const ResolvedOp& op) {
+  return op.kind == OpKind::kMincore ||
+         ((op.kind == OpKind::kReadInto || op.kind == OpKind::kWriteFrom) &&
+          (op.size > 8 || op.address % kPageSize + op.size > kPageSize));
 }
 
 inline bool ChangesPages(const ResolvedOp& op) {
   return op.kind == OpKind::kMmap || op.kind == OpKind::kMunmap ||
          op.kind == OpKind::kMprotect || op.kind == OpKind::kMremap ||
          op.kind == OpKind::kBrk ||
-         (op.kind == OpKind::kMadvise && op.advice == kAdviceDontneed);
+         (op.kind == OpKind::kMadvise &&
+          (op.advice == kAdviceDontneed || op.advice == kAdviceFree ||
+           op.advice == kAdviceDontfork || op.advice == kAdviceDofork));
 }
 
 // Transitions that a page makes in all.

@@ -38,12 +38,14 @@ bool Oracle::BeginRemap(Process& process, int slot) {
       CloseAndShow(process, page);
     }
   };
-  // What the kernel refuses, or what is refused by whoever has no memory of
-  // that size, changes nothing that is worth knowing.
-  if (remap.old_pages == 0 ||
+  // The kernel refuses these before it does anything.
+  if (remap.new_pages == 0 ||
       (op.fixed && (op.to % kPageSize != 0 ||
                     (remap.source < remap.to + remap.new_pages &&
                      remap.to < remap.source + remap.old_pages)))) {
+    return false;
+  }
+  if (remap.old_pages == 0) {
     process.blind = true;
     return false;
   }
@@ -128,6 +130,7 @@ std::vector<Oracle::StateId> Oracle::MovedStates(int slot, uint64_t first,
       if (grown) {
         state.written_count = 0;
         state.written = {};
+        state.opaque = false;
       }
       if (state.file >= 0) {
         state.delta += static_cast<int64_t>(remap.source + i) -

@@ -30,7 +30,8 @@ std::string ResultText(const SerialStep& step) {
     return absl::StrFormat("at -0x%x", step.value);
   }
   if (IsLoad(step.op->kind)) return absl::StrFormat("= 0x%x", step.loaded);
-  if (step.op->kind == OpKind::kRead) {
+  if (step.op->kind == OpKind::kRead || step.op->kind == OpKind::kMincore ||
+      step.op->kind == OpKind::kWriteFrom) {
     return absl::StrFormat("%d bytes, hash %x", step.value, step.loaded);
   }
   return absl::StrFormat("= %d", step.value);
@@ -144,8 +145,10 @@ Comparison Compare(const SerialRun& model, const SerialRun& host,
     if (!model.died.empty() && i + 1 == model.steps.size()) break;
     if (ours == theirs) continue;
     static const std::vector<MapLine> kNothing;
+    // What the process did before this, or the fork that made it.
     size_t before = i;
-    while (before > 0 && host.steps[before - 1].process != ours.process) {
+    while (before > 0 && host.steps[before - 1].process != ours.process &&
+           host.steps[before - 1].child != ours.process) {
       --before;
     }
     RuleContext context = {before > 0 ? model.steps[before - 1].maps : kNothing,

@@ -2,6 +2,8 @@
 
 #include "sim/conformance/generator.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -14,24 +16,46 @@
 namespace faultline {
 namespace {
 
-constexpr char kAnchor[] = "m";
+constexpr char kAnchor[] = "m", kHeap[] = "heap", kChild[] = "B";
 constexpr int kAnchorPages = 32;
 // Pages below the anchor that addresses reach.
 constexpr int kBelow = 12;
+// Pages of the heap that are used.
+constexpr int kHeapPages = 12;
 
 class Generator {
  public:
   explicit Generator(uint64_t seed) : random_(seed) {}
 
-  std::vector<Op> Make(int operations) {
-    std::vector<Op> ops;
+  // The setup, and one task or two of which the first forks the second.
+  void Make(int operations, Program* program) {
+    std::vector<Op>& setup = program->setup;
     Op anchor = New(OpKind::kMmap);
     anchor.result = kAnchor;
     anchor.length.pages = kAnchorPages;
     anchor.prot = Prot();
-    ops.push_back(anchor);
-    while (static_cast<int>(ops.size()) < operations) ops.push_back(Any());
-    return ops;
+    setup.push_back(anchor);
+    if (operations > 2 && OneIn(2)) {
+      heap_ = true;
+      Op brk = New(OpKind::kBrk);
+      brk.result = kHeap;
+      setup.push_back(brk);
+    }
+    const uint32_t left = static_cast<uint32_t>(
+        std::max<int>(operations - static_cast<int>(setup.size()), 1));
+    const uint32_t forked = left > 8 && OneIn(6) ? Below(4) + 2 : 0;
+    const uint32_t fork_at = forked > 0 ? Below(left - forked) : left;
+    TaskSpec parent, child;
+    parent.name = "A";
+    child.name = kChild;
+    child.forked = true;
+    for (uint32_t i = 0; i < left - forked; ++i) {
+      parent.ops.push_back(i == fork_at ? New(OpKind::kFork) : Any());
+      if (i == fork_at) parent.ops.back().target = kChild;
+    }
+    for (uint32_t i = 0; i < forked; ++i) child.ops.push_back(Any());
+    program->tasks.push_back(std::move(parent));
+    if (forked > 0) program->tasks.push_back(std::move(child));
   }
 
  private:
@@ -72,6 +96,16 @@ class Generator {
     address.variable = kAnchor;
     address.offset.pages =
         static_cast<int64_t>(Below(kAnchorPages + kBelow)) - kBelow;
+    if (heap_ && OneIn(6)) {
+      address.variable = kHeap;
+      address.offset.pages = Below(kHeapPages);
+    }
+    return address;
+  }
+  // Of a system call: now and then not one of a page.
+  Address Range() {
+    Address address = Page();
+    if (OneIn(40)) address.offset.bytes = 1 + Below(4095);
     return address;
   }
   Address AccessAddress(uint32_t size) {
@@ -92,42 +126,111 @@ class Generator {
     op.prot = Prot();
     if (!OneIn(3)) {
       op.fixed = true;
-      op.address = Page();
+      op.address = Range();
     }
     if (OneIn(2)) {
       op.file = File();
       op.offset.pages = Below(8);
       op.shared = OneIn(4);
+      if (OneIn(40)) op.offset.bytes = 1 + Below(4095);
+    }
+    if (OneIn(10)) op.flags |= kMapPopulate;
+    if (OneIn(10)) op.flags |= kMapNoreserve;
+    if (OneIn(12)) op.flags |= kMapLocked;
+    return op;
+  }
+  Op Advice() {
+    static constexpr uint32_t kAdvice[] = {0, 1, 2, 3,  4,  4,  4,
+                                           8, 8, 9, 10, 11, 16, 17};
+    Op op = New(OpKind::kMadvise);
+    op.address = Range();
+    op.length = Length();
+    op.advice = kAdvice[Below(std::size(kAdvice))];
+    return op;
+  }
+  // What locks, tells and copies.
+  Op Other() {
+    Op op;
+    switch (Below(10)) {
+      case 0:
+      case 1:
+        op = New(OpKind::kMlock);
+        op.address = Range();
+        op.length = Length();
+        op.onfault = OneIn(3);
+        break;
+      case 2:
+        op = New(OpKind::kMunlock);
+        op.address = Range();
+        op.length = Length();
+        break;
+      case 3:
+        op = New(OneIn(2) ? OpKind::kMlockAll : OpKind::kMunlockAll);
+        if (op.kind == OpKind::kMlockAll) {
+          op.flags = OneIn(8) ? 0 : kMclFuture | (OneIn(3) ? kMclOnfault : 0);
+        }
+        break;
+      case 4:
+        op = New(OpKind::kMsync);
+        op.address = Range();
+        op.length = Length();
+        op.flags = Below(8);
+        break;
+      case 5:
+      case 6:
+        op = New(OpKind::kMincore);
+        op.address = Range();
+        op.length = Length();
+        op.to = AccessAddress(1);
+        break;
+      case 7:
+      case 8:
+        op = New(OpKind::kReadInto);
+        op.address = AccessAddress(1);
+        op.file = File();
+        op.offset.pages = Below(7);
+        op.offset.bytes = OneIn(2) ? 0 : Below(4096);
+        op.size = 1 + Below(OneIn(2) ? 16 : 3 * kPageBytes);
+        break;
+      default:
+        op = New(OpKind::kWriteFrom);
+        op.address = AccessAddress(1);
+        op.size = 1 + Below(OneIn(2) ? 16 : 3 * kPageBytes);
+        break;
     }
     return op;
   }
   Op Any() {
     const uint32_t kind = Below(100);
     Op op;
-    if (kind < 25) {
+    if (kind < 20) {
       op = Mmap();
-    } else if (kind < 37) {
+    } else if (kind < 29) {
       op = New(OpKind::kMunmap);
-      op.address = Page();
+      op.address = Range();
       op.length = Length();
-    } else if (kind < 55) {
+    } else if (kind < 42) {
       op = New(OpKind::kMprotect);
-      op.address = Page();
+      op.address = Range();
       op.length = Length();
       op.prot = Prot();
-    } else if (kind < 65) {
-      static constexpr uint32_t kAdvice[] = {0, 1, 2, 3, 4, 4, 4};
-      op = New(OpKind::kMadvise);
-      op.address = Page();
-      op.length = Length();
-      op.advice = kAdvice[Below(std::size(kAdvice))];
-    } else if (kind < 69) {
+    } else if (kind < 53) {
+      op = Advice();
+    } else if (kind < 66) {
+      op = Other();
+      if (heap_ && OneIn(4)) {
+        op = New(OpKind::kBrk);
+        op.address.variable = kHeap;
+        op.address.offset.pages = Below(kHeapPages);
+        if (OneIn(4)) op.address.offset.bytes = Below(4096);
+      }
+    } else if (kind < 70) {
       op = New(OpKind::kMremap);
-      op.address = Page();
+      op.address = Range();
       op.length.pages = 1 + Below(3);
       op.new_length = OneIn(3) ? op.length : Length();
       op.fixed = OneIn(4);
-      if (op.fixed) op.to = Page();
+      if (op.fixed) op.to = Range();
       op.may_move = op.fixed || !OneIn(3);
     } else if (kind < 88) {
       op = New(OpKind::kStore);
@@ -149,6 +252,7 @@ class Generator {
   }
 
   Random random_;
+  bool heap_ = false;
 };
 
 FileSpec File(const std::string& name, int64_t pages, int64_t bytes,
@@ -176,37 +280,83 @@ Program GeneratorBase() {
 Program GenerateProgram(uint64_t seed, int operations) {
   Program program = GeneratorBase();
   program.name = absl::StrCat("generated-", seed);
-  TaskSpec task;
-  task.name = "A";
-  task.ops = Generator(seed).Make(operations);
-  program.tasks.push_back(std::move(task));
+  Generator(seed).Make(operations, &program);
   return program;
 }
+
+namespace {
+
+// Without the second task and what forks it.
+Program WithoutChild(const Program& program) {
+  Program alone = program;
+  alone.tasks.resize(1);
+  std::vector<Op>& ops = alone.tasks[0].ops;
+  ops.erase(
+      std::remove_if(ops.begin(), ops.end(),
+                     [](const Op& op) { return op.kind == OpKind::kFork; }),
+      ops.end());
+  return alone;
+}
+
+// The operations of the setup, for -1, or of a task.
+std::vector<Op>& OpsOf(Program& program, int task) {
+  return task < 0 ? program.setup
+                  : program.tasks[static_cast<size_t>(task)].ops;
+}
+
+bool Uses(const std::vector<Op>& ops, const std::string& variable) {
+  return std::any_of(ops.begin(), ops.end(), [&](const Op& op) {
+    return op.address.variable == variable || op.to.variable == variable;
+  });
+}
+
+// Leaves out one run of operations of those that can go; false: there is none.
+bool ShrinkOnce(Program* smallest, int task, size_t run,
+                const std::function<bool(const Program&)>& still) {
+  const std::vector<Op>& ops = OpsOf(*smallest, task);
+  for (size_t first = ops.size(); first-- > 0;) {
+    if (first + run > ops.size()) continue;
+    // A task does something.
+    if (run == ops.size() && task >= 0) continue;
+    bool needed = false;
+    for (size_t i = first; i < first + run; ++i) {
+      needed |= ops[i].kind == OpKind::kFork;
+      if (ops[i].result.empty()) continue;
+      needed |= Uses(smallest->setup, ops[i].result);
+      for (const TaskSpec& user : smallest->tasks) {
+        needed |= Uses(user.ops, ops[i].result);
+      }
+    }
+    if (needed) continue;
+    Program candidate = *smallest;
+    std::vector<Op>& fewer = OpsOf(candidate, task);
+    fewer.erase(fewer.begin() + static_cast<ptrdiff_t>(first),
+                fewer.begin() + static_cast<ptrdiff_t>(first + run));
+    if (!still(candidate)) continue;
+    *smallest = std::move(candidate);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 Program Shrink(const Program& program,
                const std::function<bool(const Program&)>& still) {
   Program smallest = program;
+  if (smallest.tasks.size() > 1) {
+    Program alone = WithoutChild(smallest);
+    if (!alone.tasks[0].ops.empty() && still(alone))
+      smallest = std::move(alone);
+  }
   // Runs of operations first, then shorter ones, as long as any can go.
   for (size_t run = smallest.tasks[0].ops.size() / 2; run >= 1; run /= 2) {
     bool shrunk = true;
     while (shrunk) {
       shrunk = false;
-      std::vector<Op>& ops = smallest.tasks[0].ops;
-      for (size_t first = ops.size(); first-- > 0;) {
-        if (first + run > ops.size()) continue;
-        Program candidate = smallest;
-        std::vector<Op>& fewer = candidate.tasks[0].ops;
-        bool sets = false;
-        for (size_t i = first; i < first + run; ++i) {
-          sets = sets || !fewer[i].result.empty();
-        }
-        if (sets) continue;
-        fewer.erase(fewer.begin() + static_cast<ptrdiff_t>(first),
-                    fewer.begin() + static_cast<ptrdiff_t>(first + run));
-        if (!still(candidate)) continue;
-        smallest = std::move(candidate);
-        shrunk = true;
-        break;
+      for (int task = -1; task < static_cast<int>(smallest.tasks.size());
+           ++task) {
+        shrunk |= ShrinkOnce(&smallest, task, run, still);
       }
     }
   }

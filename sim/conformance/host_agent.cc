@@ -3,10 +3,12 @@
 #include "sim/conformance/host_agent.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -17,6 +19,8 @@ namespace faultline::host_agent {
 namespace {
 
 constexpr uint64_t kPage = 4096;
+constexpr int kPipeBytes = 1 << 16;
+constexpr rlim_t kLockedBytes = 64 << 10;
 
 // What the signal handler tells the access it interrupted.
 sigjmp_buf landing;
@@ -132,6 +136,8 @@ class Agent {
 
   bool Prepare();
   void DoProgram();
+  // Ops, the children, samples.
+  void DoProcess(int32_t process);
 
  private:
   bool Fail(const char* what) {
@@ -142,23 +148,39 @@ class Agent {
   // /proc/self/maps, at the end of the used part of shared_->maps, all of it
   // or at least as far as the ceiling; its length, 0 if there is no room.
   uint32_t ReadMaps();
+  bool OpenMaps();
   bool MakeWindow();
+  bool MakeHeap();
+  bool DropLocking();
+  int64_t Fork(int32_t process);
+  int64_t WriteToPipe(uint64_t address, uint32_t bytes, uint64_t* hash);
+  uint64_t HashUser(uint64_t address, uint64_t bytes);
   bool KeepWindowLines(StepRecord* step);
   void DoOp(const CompiledOp& op, StepRecord* step);
-  void SamplePages(const StepRecord& last);
+  void SamplePages(int32_t process, const StepRecord& last);
 
   Shared* const shared_;
   const int* const files_;
+  int32_t process_ = 0;
   int maps_fd_ = -1;
-  uint32_t maps_used_ = 0;
+  int pipe_[2] = {-1, -1};
+  bool locked_all_ = false;
+  // Those that wait to be told to begin.
+  struct Child {
+    int32_t process;
+    int pid, go;
+  } children_[kMaxProcesses] = {};
+  uint32_t child_count_ = 0;
+  // Not shared, so that a child has its own copy.
+  uint64_t variables_[kMaxVariables] = {};
 };
 
 uint32_t Agent::ReadMaps() {
-  char* const text = shared_->maps + maps_used_;
+  char* const text = shared_->maps + shared_->maps_used;
   uint32_t length = 0;
   if (lseek(maps_fd_, 0, SEEK_SET) != 0) return 0;
   for (;;) {
-    const uint32_t room = kMapsBytes - maps_used_ - length;
+    const uint32_t room = kMapsBytes - shared_->maps_used - length;
     if (room < 2 * kPage) return 0;
     const ssize_t got = read(maps_fd_, text + length, room);
     if (got < 0) return 0;
@@ -166,9 +188,9 @@ uint32_t Agent::ReadMaps() {
     const char* at = text + length;
     length += static_cast<uint32_t>(got);
     uint64_t first = 0, last = 0;
-    if (got == 0 || (shared_->ceiling != 0 &&
+    if (got == 0 || (shared_->windows.ceiling != 0 &&
                      NextRange(&at, text + length, &first, &last) &&
-                     first > shared_->ceiling)) {
+                     first > shared_->windows.ceiling)) {
       return length;
     }
   }
@@ -177,7 +199,7 @@ uint32_t Agent::ReadMaps() {
 // Fills the holes that the kernel would prefer to the large one, and puts a
 // page over that one with which no mapping of a program can merge.
 bool Agent::MakeWindow() {
-  shared_->ceiling = 0;
+  shared_->windows = Windows();
   for (int tries = 0; tries < 1000; ++tries) {
     void* const probe =
         mmap(nullptr, kPage, PROT_NONE,
@@ -202,7 +224,7 @@ bool Agent::MakeWindow() {
       return Fail("cannot fill a hole of the address space");
     }
     if (large) {
-      shared_->ceiling = begin;
+      shared_->windows.ceiling = begin;
       return true;
     }
   }
@@ -222,44 +244,122 @@ bool Agent::Prepare() {
       sigaction(SIGBUS, &action, nullptr) != 0) {
     return Fail("no signal handler");
   }
+  if (pipe2(pipe_, O_CLOEXEC | O_NONBLOCK) != 0 ||
+      fcntl(pipe_[1], F_GETPIPE_SZ) < kPipeBytes) {
+    return Fail("no pipe");
+  }
+  return DropLocking() && OpenMaps() && MakeWindow() && MakeHeap();
+}
+
+bool Agent::OpenMaps() {
   maps_fd_ = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  if (maps_fd_ < 0) return Fail("no /proc/self/maps");
-  return MakeWindow();
+  return maps_fd_ >= 0 || Fail("no /proc/self/maps");
+}
+
+// As the model's processes are: no capability, and the limit of 4.13.
+bool Agent::DropLocking() {
+  rlimit limit = {};
+  if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0) return Fail("no RLIMIT_MEMLOCK");
+  if (limit.rlim_max < kLockedBytes) return Fail("RLIMIT_MEMLOCK is too small");
+  limit.rlim_cur = kLockedBytes;
+  if (setrlimit(RLIMIT_MEMLOCK, &limit) != 0) return Fail("no RLIMIT_MEMLOCK");
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, data) != 0) return Fail("no capget");
+  data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective &= ~CAP_TO_MASK(CAP_IPC_LOCK);
+  return syscall(SYS_capset, &header, data) == 0 || Fail("no capset");
+}
+
+// Above the heap that there is, and apart from it by a page with which nothing
+// merges.
+bool Agent::MakeHeap() {
+  const uint64_t end = static_cast<uint64_t>(syscall(SYS_brk, 0));
+  const uint64_t guard = (end + kPage - 1) & ~(kPage - 1);
+  void* const page = reinterpret_cast<void*>(guard);
+  if (static_cast<uint64_t>(syscall(SYS_brk, guard + kPage)) != guard + kPage ||
+      mprotect(page, kPage, PROT_NONE) != 0 ||
+      madvise(page, kPage, MADV_WIPEONFORK) != 0) {
+    return Fail("no heap");
+  }
+  shared_->windows.heap = guard + kPage;
+  return true;
+}
+
+// The child waits in here until it is told to begin, and ends in here.
+int64_t Agent::Fork(int32_t process) {
+  int go[2];
+  if (pipe2(go, O_CLOEXEC) != 0) return -errno;
+  const int64_t pid = Result(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+  if (pid != 0) {
+    close(go[0]);
+    if (pid < 0) {
+      close(go[1]);
+      return pid;
+    }
+    children_[child_count_++] = {process, static_cast<int>(pid), go[1]};
+    return 0;
+  }
+  close(go[1]);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  for (uint32_t i = 0; i < child_count_; ++i) close(children_[i].go);
+  child_count_ = 0;
+  char byte;
+  if (read(go[0], &byte, 1) != 1) _exit(0);
+  close(maps_fd_);
+  if (OpenMaps()) DoProcess(process);
+  _exit(shared_->failed ? 1 : 0);
+}
+
+int64_t Agent::WriteToPipe(uint64_t address, uint32_t bytes, uint64_t* hash) {
+  const int64_t wrote = Result(syscall(SYS_write, pipe_[1], address, bytes));
+  if (wrote <= 0) return wrote;
+  const int64_t got =
+      Result(read(pipe_[0], shared_->read_buffer, static_cast<size_t>(wrote)));
+  if (got != wrote) Fail("a pipe gave less than it took");
+  if (bytes > 8) {
+    *hash = HashBytes(shared_->read_buffer, static_cast<uint64_t>(wrote));
+  } else {
+    *hash = 0;
+    memcpy(hash, shared_->read_buffer, static_cast<size_t>(wrote));
+  }
+  return wrote;
+}
+
+uint64_t Agent::HashUser(uint64_t address, uint64_t bytes) {
+  for (uint64_t i = 0; i < bytes; ++i) {
+    uint64_t byte = 0;
+    Access(false, address + i, 1, &byte);
+    shared_->read_buffer[i] = static_cast<char>(byte);
+  }
+  return HashBytes(shared_->read_buffer, bytes);
 }
 
 // Of the text that was just read, only what the program mapped stays.
 bool Agent::KeepWindowLines(StepRecord* step) {
   const uint32_t length = ReadMaps();
   if (length == 0) return Fail("/proc/self/maps does not fit");
-  const char* const begin = shared_->maps + maps_used_;
+  const char* const begin = shared_->maps + shared_->maps_used;
   const char* const end = begin + length;
   const char* text = begin;
-  const char* keep_begin = end;
-  const char* keep_end = end;
+  uint32_t kept = 0;
   uint64_t first = 0, last = 0;
   for (const char* line = text; NextRange(&text, end, &first, &last);
        line = text) {
-    if (first >= shared_->ceiling) {
-      keep_end = line;
-      break;
-    }
-    if (first >= shared_->ceiling - kWindowBytes && keep_begin == end) {
-      keep_begin = line;
-    }
+    if (!shared_->windows.Inside(first, last - first)) continue;
+    const size_t bytes = static_cast<size_t>(text - line);
+    memmove(shared_->maps + shared_->maps_used + kept, line, bytes);
+    kept += static_cast<uint32_t>(bytes);
   }
-  if (keep_begin > keep_end) keep_begin = keep_end;
-  const size_t kept = static_cast<size_t>(keep_end - keep_begin);
-  memmove(shared_->maps + maps_used_, keep_begin, kept);
-  step->maps_begin = maps_used_;
-  maps_used_ += static_cast<uint32_t>(kept);
-  step->maps_end = maps_used_;
+  step->maps_begin = shared_->maps_used;
+  shared_->maps_used += kept;
+  step->maps_end = shared_->maps_used;
   return true;
 }
 
 void Agent::DoOp(const CompiledOp& op, StepRecord* step) {
-  uint64_t* const variables = shared_->variables;
+  uint64_t* const variables = variables_;
   *step = StepRecord();
-  if (!InWindow(op, variables, shared_->ceiling)) {
+  if (!InWindow(op, variables, shared_->windows)) {
     step->skipped = 1;
     return;
   }
@@ -270,9 +370,9 @@ void Agent::DoOp(const CompiledOp& op, StepRecord* step) {
   bool access = false;
   switch (op.kind) {
     case OpKind::kMmap: {
-      const int flags = (op.shared ? MAP_SHARED : MAP_PRIVATE) |
-                        (op.fixed ? MAP_FIXED : 0) |
-                        (op.file < 0 ? MAP_ANONYMOUS : 0);
+      const int flags =
+          (op.shared ? MAP_SHARED : MAP_PRIVATE) | (op.fixed ? MAP_FIXED : 0) |
+          (op.file < 0 ? MAP_ANONYMOUS : 0) | static_cast<int>(op.flags);
       step->value =
           Result(syscall(SYS_mmap, op.fixed ? at : nullptr, op.length, prot,
                          flags, op.file < 0 ? -1 : files_[op.file], op.offset));
@@ -304,6 +404,47 @@ void Agent::DoOp(const CompiledOp& op, StepRecord* step) {
             HashBytes(shared_->read_buffer, static_cast<uint64_t>(step->value));
       }
       break;
+    case OpKind::kBrk:
+      step->value = Result(syscall(SYS_brk, address));
+      break;
+    case OpKind::kMlock:
+      step->value =
+          Result(op.onfault ? syscall(SYS_mlock2, at, op.length, MLOCK_ONFAULT)
+                            : syscall(SYS_mlock, at, op.length));
+      break;
+    case OpKind::kMunlock:
+      step->value = Result(syscall(SYS_munlock, at, op.length));
+      break;
+    case OpKind::kMlockAll:
+      locked_all_ = true;
+      step->value = Result(syscall(SYS_mlockall, op.flags));
+      break;
+    case OpKind::kMunlockAll:
+      step->value = Result(syscall(SYS_munlockall));
+      break;
+    case OpKind::kMsync:
+      step->value = Result(syscall(SYS_msync, at, op.length, op.flags));
+      break;
+    case OpKind::kMincore: {
+      const uint64_t vector = OpTarget(op, variables);
+      step->value = Result(syscall(SYS_mincore, at, op.length, vector));
+      if (step->value == 0) {
+        step->loaded = HashUser(vector, (op.length + kPage - 1) / kPage);
+      }
+      break;
+    }
+    case OpKind::kReadInto:
+      step->value =
+          Result(syscall(SYS_pread64, files_[op.file], at, op.size, op.offset));
+      break;
+    case OpKind::kWriteFrom:
+      step->value = WriteToPipe(address, op.size, &step->loaded);
+      break;
+    case OpKind::kFork:
+      if (op.target == process_) break;  // it is the one that was made
+      step->value = Fork(op.target);
+      if (step->value < 0) Fail("a fork failed");
+      break;
     case OpKind::kLoad:
       access = true;
       signal = Access(false, address, op.size, &step->loaded);
@@ -331,7 +472,7 @@ void Agent::DoOp(const CompiledOp& op, StepRecord* step) {
   }
 }
 
-void Agent::SamplePages(const StepRecord& last) {
+void Agent::SamplePages(int32_t process, const StepRecord& last) {
   const char* text = shared_->maps + last.maps_begin;
   const char* const end = shared_->maps + last.maps_end;
   uint64_t first = 0, beyond = 0;
@@ -344,6 +485,7 @@ void Agent::SamplePages(const StepRecord& last) {
       if (shared_->sample_count == SerialRun::kMaxSamples) return;
       SampleRecord& sample = shared_->samples[shared_->sample_count++];
       sample = SampleRecord();
+      sample.process = process;
       sample.address = at;
       for (size_t i = 0; i < 4 && sample.sig == 0; ++i) {
         uint64_t word = 0;
@@ -354,25 +496,52 @@ void Agent::SamplePages(const StepRecord& last) {
   }
 }
 
+void Agent::DoProcess(int32_t process) {
+  process_ = process;
+  const Shared::Range range = shared_->ops_of[process];
+  const uint32_t begin = range.begin, end = range.end;
+  for (uint32_t i = begin; i < end; ++i) {
+    StepRecord* const step = &shared_->steps[i];
+    DoOp(shared_->ops[i], step);
+    if (shared_->failed || !KeepWindowLines(step)) return;
+    shared_->steps_done = i + 1;
+  }
+  for (uint32_t i = 0; i < child_count_; ++i) {
+    const Child& child = children_[i];
+    int status = 0;
+    char byte = 1;
+    const bool ended = write(child.go, &byte, 1) == 1 &&
+                       syscall(SYS_wait4, child.pid, &status, 0, 0) > 0;
+    close(child.go);
+    if (!shared_->failed && (!ended || status != 0)) Fail("a child died");
+  }
+  child_count_ = 0;
+  if (!shared_->failed && end > begin) {
+    SamplePages(process, shared_->steps[end - 1]);
+  }
+}
+
 void Agent::DoProgram() {
   shared_->steps_done = 0;
   shared_->sample_count = 0;
   shared_->failed = 0;
   memset(shared_->complaint, 0, sizeof(shared_->complaint));
-  memset(shared_->variables, 0,
-         shared_->variable_count * sizeof(shared_->variables[0]));
-  maps_used_ = 0;
-  for (uint32_t i = 0; i < shared_->op_count; ++i) {
-    StepRecord* const step = &shared_->steps[i];
-    DoOp(shared_->ops[i], step);
-    if (shared_->failed || !KeepWindowLines(step)) break;
-    shared_->steps_done = i + 1;
+  memset(variables_, 0, shared_->variable_count * sizeof(variables_[0]));
+  shared_->maps_used = 0;
+  DoProcess(shared_->process);
+  const Windows& windows = shared_->windows;
+  if (locked_all_) syscall(SYS_munlockall);
+  locked_all_ = false;
+  munmap(reinterpret_cast<void*>(windows.ceiling - kWindowBytes), kWindowBytes);
+  munmap(reinterpret_cast<void*>(windows.heap), kHeapBytes);
+  const uint64_t brk = static_cast<uint64_t>(syscall(SYS_brk, 0));
+  if (brk == windows.heap) return;
+  // A heap that is not mapped does not shrink.
+  mmap(reinterpret_cast<void*>(windows.heap), brk - windows.heap,
+       PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  if (static_cast<uint64_t>(syscall(SYS_brk, windows.heap)) != windows.heap) {
+    Fail("the heap does not shrink");
   }
-  if (!shared_->failed && shared_->op_count > 0) {
-    SamplePages(shared_->steps[shared_->op_count - 1]);
-  }
-  munmap(reinterpret_cast<void*>(shared_->ceiling - kWindowBytes),
-         kWindowBytes);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@
 namespace faultline::host_agent {
 
 inline constexpr uint32_t kMaxOps = 4096, kMaxFiles = 64, kMaxVariables = 4096;
+inline constexpr uint32_t kMaxProcesses = 64;
 inline constexpr uint32_t kMapsBytes = 8 << 20, kReadBytes = 16 << 20;
 
 struct StepRecord {
@@ -26,6 +27,7 @@ struct StepRecord {
 };
 
 struct SampleRecord {
+  int32_t process;
   uint64_t address;
   uint64_t words[4];
   int32_t sig;
@@ -33,16 +35,22 @@ struct SampleRecord {
 
 // Written by the parent before a command, by the child until its answer.
 struct Shared {
+  // The operations of a process and then of those that it forks, as in
+  // SerialOrder; of a fork, `target` is the process that it makes.
   uint32_t op_count, variable_count;
   CompiledOp ops[kMaxOps];
-  uint64_t ceiling;
+  struct Range {
+    uint32_t begin, end;
+  } ops_of[kMaxProcesses];
+  int32_t process;  // the first
+  Windows windows;
   uint32_t steps_done;
   uint32_t failed;  // not 0: `complaint` says why
   char complaint[128];
   StepRecord steps[kMaxOps];
   uint32_t sample_count;
   SampleRecord samples[SerialRun::kMaxSamples];
-  uint64_t variables[kMaxVariables];
+  uint32_t maps_used;
   char maps[kMapsBytes];
   char read_buffer[kReadBytes];
 };

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -18,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "sim/conformance/host_agent.h"
+#include "sim/program/litmus_format.h"
 
 namespace faultline {
 namespace {
@@ -147,16 +149,17 @@ void SerialHost::Stop() {
 
 absl::Status SerialHost::ParseStep(uint32_t index, SerialStep* step) const {
   const host_agent::StepRecord& record = channel_->steps[index];
-  const uint64_t ceiling = channel_->ceiling;
+  const Windows& windows = channel_->windows;
   step->skipped = record.skipped != 0;
   step->value = record.value;
   if (ReturnsAddress(step->op->kind) && record.value > 0) {
-    step->value = static_cast<int64_t>(ceiling) - record.value;
+    step->value = static_cast<int64_t>(
+        windows.Below(static_cast<uint64_t>(record.value)));
   }
   step->sig = record.sig;
   step->si_code = record.si_code;
   step->loaded = record.loaded;
-  if (record.sig != 0) step->fault_below = ceiling - record.fault_address;
+  if (record.sig != 0) step->fault_below = windows.Below(record.fault_address);
   std::vector<MapsText> lines;
   absl::Status status =
       ParseMaps(absl::string_view(channel_->maps + record.maps_begin,
@@ -164,8 +167,8 @@ absl::Status SerialHost::ParseStep(uint32_t index, SerialStep* step) const {
                 &lines);
   for (const MapsText& line : lines) {
     MapLine out;
-    out.start = ceiling - line.start;
-    out.end = ceiling - line.end;
+    out.start = windows.Below(line.start);
+    out.end = windows.Below(line.end);
     out.permissions = std::string(line.permissions);
     out.offset = line.offset;
     for (size_t i = 0; i < inodes_.size() && line.inode != 0; ++i) {
@@ -176,12 +179,17 @@ absl::Status SerialHost::ParseStep(uint32_t index, SerialStep* step) const {
   return status;
 }
 
-absl::Status SerialHost::DoBatch(const std::vector<const CompiledOp*>& ops,
-                                 size_t variables,
-                                 std::vector<SerialStep>* steps,
-                                 std::vector<PageSample>* samples,
-                                 std::string* died) {
-  if (ops.size() > kMaxOps || variables > host_agent::kMaxVariables) {
+absl::Status SerialHost::DoBatches(const CompiledProgram& program,
+                                   const SerialBatch* first,
+                                   const SerialBatch* last, SerialRun* run) {
+  std::vector<int> process_of;
+  for (const SerialBatch* batch = first; batch != last; ++batch) {
+    for (size_t i = 0; i < batch->ops.size(); ++i) {
+      process_of.push_back(batch->process);
+    }
+  }
+  if (process_of.size() > kMaxOps ||
+      program.variables.size() > host_agent::kMaxVariables) {
     return absl::InvalidArgumentError(
         absl::StrCat("host: more than ", kMaxOps, " operations"));
   }
@@ -189,85 +197,87 @@ absl::Status SerialHost::DoBatch(const std::vector<const CompiledOp*>& ops,
     absl::Status status = Start();
     if (!status.ok()) return status;
   }
-  channel_->op_count = static_cast<uint32_t>(ops.size());
-  channel_->variable_count = static_cast<uint32_t>(variables);
-  for (size_t i = 0; i < ops.size(); ++i) channel_->ops[i] = *ops[i];
+  channel_->variable_count = static_cast<uint32_t>(program.variables.size());
+  channel_->process = first->process;
+  channel_->sample_count = channel_->steps_done = 0;
+  uint32_t count = 0;
+  std::vector<const CompiledOp*> ops;
+  for (const SerialBatch* batch = first; batch != last; ++batch) {
+    Shared::Range& range = channel_->ops_of[batch->process];
+    range.begin = count;
+    for (const CompiledOp* op : batch->ops) {
+      CompiledOp& out = channel_->ops[count++] = *op;
+      ops.push_back(op);
+      if (op->kind == OpKind::kFork) {
+        out.target = ChildOf(program, *op);
+      }
+    }
+    range.end = count;
+  }
+  channel_->op_count = count;
   char byte = 1;
   pollfd answer = {from_child_, POLLIN, 0};
   const bool answered = write(to_child_, &byte, 1) == 1 &&
                         poll(&answer, 1, kPatienceMs) == 1 &&
                         read(from_child_, &byte, 1) == 1;
   if (!answered) {
-    *died = "the process died or hung";
+    run->died = "the process died or hung";
     Stop();
   } else if (channel_->failed) {
-    *died = channel_->complaint;
+    run->died = channel_->complaint;
   }
-  const uint32_t done = std::min<uint32_t>(channel_->steps_done, ops.size());
+  const uint32_t done = std::min<uint32_t>(channel_->steps_done, count);
   for (uint32_t i = 0; i < done; ++i) {
     SerialStep step;
     step.op = ops[i];
+    step.process = process_of[i];
+    if (step.op->kind == OpKind::kFork &&
+        channel_->ops[i].target != step.process) {
+      step.child = channel_->ops[i].target;
+    }
     absl::Status status = ParseStep(i, &step);
     if (!status.ok()) return status;
-    steps->push_back(std::move(step));
+    run->steps.push_back(std::move(step));
   }
   if (!answered) return absl::OkStatus();
-  for (uint32_t i = 0; i < channel_->sample_count; ++i) {
+  for (uint32_t i = 0;
+       i < channel_->sample_count && run->pages.size() < SerialRun::kMaxSamples;
+       ++i) {
     const host_agent::SampleRecord& record = channel_->samples[i];
     PageSample sample;
-    sample.below = channel_->ceiling - record.address;
+    sample.process = record.process;
+    sample.below = channel_->windows.Below(record.address);
     sample.sig = record.sig;
     memcpy(sample.words, record.words, sizeof(sample.words));
-    samples->push_back(sample);
+    run->pages.push_back(sample);
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<SerialRun> SerialHost::Run(const CompiledProgram& program) {
-  const size_t processes = program.processes.size();
-  // For each process: the setup, then what its tasks do.
-  std::vector<std::vector<const CompiledOp*>> batches(processes);
-  for (auto& batch : batches) {
-    for (const CompiledOp& op : program.setup) batch.push_back(&op);
+  const std::vector<SerialBatch> batches = SerialOrder(program);
+  if (program.processes.size() > host_agent::kMaxProcesses) {
+    return absl::InvalidArgumentError("host: too many processes");
   }
-  for (const CompiledTask& task : program.tasks) {
-    for (const CompiledOp& op : task.ops) {
-      batches[static_cast<size_t>(task.process)].push_back(&op);
-    }
-  }
-  for (const auto& batch : batches) {
-    for (const CompiledOp* op : batch) {
-      if (!HostHas(op->kind)) {
+  for (const SerialBatch& batch : batches) {
+    for (const CompiledOp* op : batch.ops) {
+      if (!HostHas(*op)) {
         return absl::InvalidArgumentError(
-            absl::StrCat("no host has ", OpKindName(op->kind)));
+            absl::StrCat("no host has ", FormatOp(*op->source)));
       }
     }
   }
   SerialRun run;
-  std::vector<std::vector<SerialStep>> steps(processes);
-  for (size_t i = 0; i < processes && run.died.empty(); ++i) {
-    std::vector<PageSample> samples;
-    absl::Status status = DoBatch(batches[i], program.variables.size(),
-                                  &steps[i], &samples, &run.died);
-    if (!status.ok()) return status;
-    for (SerialStep& step : steps[i]) step.process = static_cast<int>(i);
-    for (PageSample& sample : samples) {
-      if (run.pages.size() == SerialRun::kMaxSamples) break;
-      sample.process = static_cast<int>(i);
-      run.pages.push_back(sample);
-    }
-  }
-  // In the order of a serial run.
-  std::vector<size_t> next(processes, 0);
-  const auto take = [&](size_t process, size_t count) {
-    for (size_t i = 0; i < count && next[process] < steps[process].size();
-         ++i) {
-      run.steps.push_back(std::move(steps[process][next[process]++]));
-    }
+  const auto own = [&](const SerialBatch& batch) {
+    return static_cast<size_t>(batch.process) < program.own_processes;
   };
-  for (size_t i = 0; i < processes; ++i) take(i, program.setup.size());
-  for (const CompiledTask& task : program.tasks) {
-    take(static_cast<size_t>(task.process), task.ops.size());
+  for (size_t first = 0; first < batches.size() && run.died.empty();) {
+    size_t last = first + 1;
+    while (last < batches.size() && !own(batches[last])) ++last;
+    absl::Status status =
+        DoBatches(program, batches.data() + first, batches.data() + last, &run);
+    if (!status.ok()) return status;
+    first = last;
   }
   return run;
 }

@@ -45,9 +45,10 @@ class SerialHost {
   SerialHost() = default;
   absl::Status Start();
   void Stop();
-  absl::Status DoBatch(const std::vector<const CompiledOp*>& ops,
-                       size_t variables, std::vector<SerialStep>* steps,
-                       std::vector<PageSample>* samples, std::string* died);
+  // The batches from `first` to `last`: a process and what comes of it.
+  absl::Status DoBatches(const CompiledProgram& program,
+                         const SerialBatch* first, const SerialBatch* last,
+                         SerialRun* run);
   absl::Status ParseStep(uint32_t index, SerialStep* step) const;
 
   std::vector<int> files_;        // open for reading

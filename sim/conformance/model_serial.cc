@@ -2,6 +2,8 @@
 
 #include "sim/conformance/model_serial.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <utility>
 #include <vector>
 
@@ -32,10 +34,18 @@ struct SerialModel::Kernel {
     return runtime.RunAs(user, task, f);
   }
   absl::Status Boot(const CompiledProgram& program);
-  absl::StatusOr<uint64_t> FindCeiling(task_struct* task);
+  absl::StatusOr<Windows> FindWindows(task_struct* task);
+  mm_struct* MmOf(int process) const {
+    return api().task_mm(tasks[static_cast<size_t>(process)]);
+  }
   absl::Status Maps(int process, std::vector<MapLine>* maps);
-  bool DoOps(const std::vector<CompiledOp>& ops, int process, task_struct* task,
+  // The batch at *next, those of its children, and what is left in memory.
+  bool DoBatch(const CompiledProgram& program,
+               const std::vector<SerialBatch>& batches, size_t* next,
+               bool check, SerialRun* run);
+  bool DoOps(const CompiledProgram& program, const SerialBatch& batch,
              bool check, SerialRun* run);
+  uint64_t HashUser(task_struct* task, uint64_t address, uint64_t bytes);
   void Sample(int process, task_struct* task, SerialRun* run);
   bool TearDown(SerialRun* run);
 
@@ -45,9 +55,10 @@ struct SerialModel::Kernel {
   std::unique_ptr<Machine> machine;
   const ProgramImage* image = nullptr;
   size_t variable_count = 0;
-  std::vector<uint64_t> variables;  // of each process
-  std::vector<uint64_t> ceilings;   // likewise
-  std::vector<task_struct*> tasks;
+  std::vector<uint64_t> variables;            // of each process
+  std::vector<Windows> windows;               // likewise
+  std::vector<task_struct*> tasks;            // likewise
+  std::vector<task_struct*> task_of_program;  // those that are forked
   std::vector<char> buffer;
 };
 
@@ -86,38 +97,56 @@ absl::Status SerialModel::Kernel::Boot(const CompiledProgram& program) {
   if (!status.ok()) return status;
   variable_count = program.variables.size();
   variables.assign(program.processes.size() * variable_count, 0);
-  ceilings.assign(program.processes.size(), 0);
+  windows.assign(program.processes.size(), Windows());
   buffer.resize(program.read_bytes);
   // One task does the operations of all: only one ever runs.
   tasks.clear();
   for (size_t i = 0; i < program.processes.size(); ++i) {
+    const bool own = i < program.own_processes;
     absl::StatusOr<task_struct*> task =
-        machine->AddTask("user", static_cast<int>(i), 0, user);
+        machine->AddTask("user", own ? static_cast<int>(i) : -1, 0, user);
     if (!task.ok()) return task.status();
     tasks.push_back(*task);
-    absl::StatusOr<uint64_t> ceiling = FindCeiling(*task);
-    if (!ceiling.ok()) return ceiling.status();
-    ceilings[i] = *ceiling;
+    if (!own) continue;
+    absl::StatusOr<Windows> found = FindWindows(*task);
+    if (!found.ok()) return found.status();
+    windows[i] = *found;
   }
-  return absl::OkStatus();
+  task_of_program.assign(program.tasks.size(), nullptr);
+  for (size_t i = 0; i < program.tasks.size(); ++i) {
+    if (!program.tasks[i].forked) continue;
+    task_of_program[i] = tasks[static_cast<size_t>(program.tasks[i].process)];
+  }
+  // The host has just written its files: they are in its page cache.
+  std::string whole;
+  const bool read = runtime.RunAs(system, machine->system_task(), [&] {
+    for (size_t i = 0; i < image->paths.size(); ++i) {
+      whole.resize(image->files.Size(static_cast<int>(i)) + 1);
+      api().file_read(machine->files()[i], whole.data(), whole.size(), 0);
+    }
+  });
+  return read ? absl::OkStatus()
+              : absl::FailedPreconditionError("the model reads no files");
 }
 
-absl::StatusOr<uint64_t> SerialModel::Kernel::FindCeiling(task_struct* task) {
-  int64_t at = 0;
+absl::StatusOr<Windows> SerialModel::Kernel::FindWindows(task_struct* task) {
+  int64_t at = 0, heap = 0;
   const bool returned = As(task, [&] {
     at = api().sys_mmap(0, kPage, 0, FL_MAP_PRIVATE | FL_MAP_ANONYMOUS, nullptr,
                         0);
     if (at > 0) api().sys_munmap(static_cast<uint64_t>(at), kPage);
+    heap = api().sys_brk(0);
   });
-  if (!returned || at <= 0) {
+  if (!returned || at <= 0 || heap <= 0) {
     return absl::FailedPreconditionError("the model maps nothing");
   }
-  return static_cast<uint64_t>(at) + kPage;
+  return Windows{static_cast<uint64_t>(at) + kPage,
+                 static_cast<uint64_t>(heap)};
 }
 
 absl::Status SerialModel::Kernel::Maps(int process,
                                        std::vector<MapLine>* maps) {
-  mm_struct* mm = machine->process(static_cast<size_t>(process));
+  mm_struct* const mm = MmOf(process);
   const uint64_t bytes = api().proc_maps(mm, nullptr, 0);
   std::string text(bytes + 1, '\0');
   api().proc_maps(mm, text.data(), text.size());
@@ -125,13 +154,13 @@ absl::Status SerialModel::Kernel::Maps(int process,
   std::vector<MapsText> lines;
   absl::Status status = ParseMaps(text, &lines);
   if (!status.ok()) return status;
-  const uint64_t ceiling = ceilings[static_cast<size_t>(process)];
+  const Windows& own = windows[static_cast<size_t>(process)];
   maps->clear();
   for (const MapsText& line : lines) {
-    if (line.start >= ceiling || ceiling - line.start > kWindowBytes) continue;
+    if (!own.Inside(line.start, line.end - line.start)) continue;
     MapLine out;
-    out.start = ceiling - line.start;
-    out.end = ceiling - line.end;
+    out.start = own.Below(line.start);
+    out.end = own.Below(line.end);
     out.permissions = std::string(line.permissions);
     out.offset = line.offset;
     for (size_t i = 0; i < image->paths.size(); ++i) {
@@ -142,46 +171,95 @@ absl::Status SerialModel::Kernel::Maps(int process,
   return absl::OkStatus();
 }
 
-bool SerialModel::Kernel::DoOps(const std::vector<CompiledOp>& ops, int process,
-                                task_struct* task, bool check, SerialRun* run) {
-  uint64_t* const own =
-      variables.data() + static_cast<size_t>(process) * variable_count;
-  const uint64_t ceiling = ceilings[static_cast<size_t>(process)];
-  const OpContext context = {&api(), machine->files(), nullptr, own,
-                             buffer.data()};
-  for (const CompiledOp& op : ops) {
-    SerialStep step;
-    step.op = &op;
-    step.process = process;
-    step.below = ceiling - OpAddress(op, own);
-    if (op.fixed && op.kind == OpKind::kMremap) {
-      step.to_below = ceiling - OpTarget(op, own);
+bool SerialModel::Kernel::DoBatch(const CompiledProgram& program,
+                                  const std::vector<SerialBatch>& batches,
+                                  size_t* next, bool check, SerialRun* run) {
+  const SerialBatch& batch = batches[(*next)++];
+  if (!DoOps(program, batch, check, run)) return false;
+  for (size_t i = 0; i < batch.children.size(); ++i) {
+    if (!DoBatch(program, batches, next, check, run)) return false;
+  }
+  Sample(batch.process, tasks[static_cast<size_t>(batch.process)], run);
+  return run->died.empty();
+}
+
+// As a debugger would read them, so that nothing changes by it.
+uint64_t SerialModel::Kernel::HashUser(task_struct* task, uint64_t address,
+                                       uint64_t bytes) {
+  std::string copy(bytes, '\0');
+  As(task, [&] {
+    for (uint64_t i = 0; i < bytes; ++i) {
+      api().ptrace_access(task, address + i, copy.data() + i, 1, 0);
     }
-    step.skipped = !InWindow(op, own, ceiling);
+  });
+  return HashBytes(copy.data(), bytes);
+}
+
+bool SerialModel::Kernel::DoOps(const CompiledProgram& program,
+                                const SerialBatch& batch, bool check,
+                                SerialRun* run) {
+  const size_t process = static_cast<size_t>(batch.process);
+  task_struct* const task = tasks[process];
+  uint64_t* const own = variables.data() + process * variable_count;
+  const Windows& window = windows[process];
+  const OpContext context = {&api(), machine->files(), task_of_program.data(),
+                             own, buffer.data()};
+  for (const CompiledOp* op : batch.ops) {
+    SerialStep step;
+    step.op = op;
+    step.process = batch.process;
+    step.below = window.Below(OpAddress(*op, own));
+    if ((op->fixed && op->kind == OpKind::kMremap) ||
+        op->kind == OpKind::kMincore) {
+      step.to_below = window.Below(OpTarget(*op, own));
+    }
+    step.skipped = !InWindow(*op, own, window);
+    const bool birth =
+        op->kind == OpKind::kFork && ChildOf(program, *op) == batch.process;
+    const uint64_t vector = OpTarget(*op, own);
     OpResult result;
     const bool returned =
-        step.skipped || As(task, [&] { DoOp(op, context, &result); });
-    if (returned && check) api().check_mm(machine->process(process));
+        step.skipped || birth || As(task, [&] { DoOp(*op, context, &result); });
+    if (returned && check) api().check_mm(MmOf(batch.process));
     if (!returned || !log.first().empty()) {
       run->died = log.first().empty() ? "the kernel died" : log.first();
       run->steps.push_back(std::move(step));
       return false;
     }
     step.value = result.value;
-    if (ReturnsAddress(op.kind) && result.value > 0) {
-      step.value = static_cast<int64_t>(ceiling) - result.value;
+    if (ReturnsAddress(op->kind) && result.value > 0) {
+      step.value = static_cast<int64_t>(
+          window.Below(static_cast<uint64_t>(result.value)));
     }
-    if (op.kind == OpKind::kRead && result.value > 0) {
+    if (op->kind == OpKind::kFork && !birth) {
+      step.child = ChildOf(program, *op);
+      if (result.value != 0) {
+        run->died = "the fork failed";
+        run->steps.push_back(std::move(step));
+        return false;
+      }
+      const size_t child = static_cast<size_t>(step.child);
+      windows[child] = window;
+      std::copy_n(
+          own, variable_count,
+          variables.begin() + static_cast<ptrdiff_t>(child * variable_count));
+    }
+    if (op->kind == OpKind::kRead && result.value > 0) {
       step.loaded = HashBytes(buffer.data(), result.value);
+    } else if (op->kind == OpKind::kMincore && result.value == 0 &&
+               !step.skipped) {
+      step.loaded = HashUser(task, vector, (op->length + kPage - 1) / kPage);
+    } else if (op->kind == OpKind::kWriteFrom) {
+      step.loaded = result.loaded;
     }
     step.sig = result.sig;
     step.si_code = result.si_code;
     if (result.sig != 0) {
-      step.fault_below = ceiling - result.fault_address;
-    } else if (IsLoad(op.kind)) {
+      step.fault_below = window.Below(result.fault_address);
+    } else if (IsLoad(op->kind)) {
       step.loaded = result.loaded;
     }
-    absl::Status status = Maps(process, &step.maps);
+    absl::Status status = Maps(batch.process, &step.maps);
     run->steps.push_back(std::move(step));
     if (!status.ok()) {
       run->died = std::string(status.message());
@@ -195,10 +273,11 @@ void SerialModel::Kernel::Sample(int process, task_struct* task,
                                  SerialRun* run) {
   std::vector<MapLine> maps;
   if (!Maps(process, &maps).ok()) return;
-  const uint64_t ceiling = ceilings[static_cast<size_t>(process)];
+  const Windows& own = windows[static_cast<size_t>(process)];
   for (const MapLine& line : maps) {
     if (line.permissions[0] != 'r') continue;
     for (uint64_t at = line.start; at > line.end; at -= kPage) {
+      const uint64_t address = own.AddressOf(at);
       if (run->pages.size() >= SerialRun::kMaxSamples) return;
       PageSample sample;
       sample.process = process;
@@ -206,7 +285,7 @@ void SerialModel::Kernel::Sample(int process, task_struct* task,
       const bool returned = As(task, [&] {
         for (size_t i = 0; i < 4 && sample.sig == 0; ++i) {
           fl_user_result result = {};
-          api().user_access(FL_LOAD, ceiling - at + kSampleOffsets[i], 8, 0,
+          api().user_access(FL_LOAD, address + kSampleOffsets[i], 8, 0,
                             &result);
           sample.sig = result.sig;
           if (result.sig == 0) sample.words[i] = result.value;
@@ -225,7 +304,8 @@ bool SerialModel::Kernel::TearDown(SerialRun* run) {
   bool fine = true;
   for (size_t i = 0; i < tasks.size() && fine; ++i) {
     fine = As(tasks[i], [&] {
-      machine->kernel().check_mm(machine->process(i));
+      mm_struct* const mm = MmOf(static_cast<int>(i));
+      if (mm != nullptr) machine->kernel().check_mm(mm);
       machine->kernel().task_exit();
     });
     if (fine) machine->kernel().task_free(tasks[i]);
@@ -245,18 +325,9 @@ absl::StatusOr<SerialRun> SerialModel::Run(const CompiledProgram& program,
   absl::Status status = kernel.Boot(program);
   if (!status.ok()) return status;
   SerialRun run;
-  bool fine = true;
-  for (size_t i = 0; i < program.processes.size() && fine; ++i) {
-    fine = kernel.DoOps(program.setup, static_cast<int>(i), kernel.tasks[i],
-                        check, &run);
-  }
-  for (size_t i = 0; i < program.tasks.size() && fine; ++i) {
-    const CompiledTask& task = program.tasks[i];
-    fine = kernel.DoOps(task.ops, task.process, kernel.tasks[task.process],
-                        check, &run);
-  }
-  for (size_t i = 0; i < program.processes.size() && run.died.empty(); ++i) {
-    kernel.Sample(static_cast<int>(i), kernel.tasks[i], &run);
+  const std::vector<SerialBatch> batches = SerialOrder(program);
+  for (size_t next = 0; next < batches.size();) {
+    if (!kernel.DoBatch(program, batches, &next, check, &run)) break;
   }
   if (run.died.empty()) kernel.TearDown(&run);
   return run;

@@ -70,11 +70,10 @@ bool Unaccounted(const RuleContext& context, const SerialStep& model,
                  const SerialStep& host) {
   const Seams seams = SeamsOf(model, host);
   return seams.comparable &&
-         (context.used ||
-          std::all_of(seams.host_only.begin(), seams.host_only.end(),
-                      Unaccountable) &&
-              std::all_of(seams.model_only.begin(), seams.model_only.end(),
-                          Unaccountable));
+         (context.used || (std::all_of(seams.host_only.begin(),
+                                       seams.host_only.end(), Unaccountable) &&
+                           std::all_of(seams.model_only.begin(),
+                                       seams.model_only.end(), Unaccountable)));
 }
 
 // The host has closed seams that the model has not.  What it merged may then
@@ -99,7 +98,7 @@ bool MergedMore(const RuleContext& context, const SerialStep& model,
 
 // ---- mremap ----
 
-constexpr int64_t kEfault = 14;
+constexpr int64_t kEnomem = 12, kEfault = 14;
 
 uint64_t PageAlign(uint64_t bytes) { return (bytes + 4095) & ~uint64_t{4095}; }
 
@@ -246,6 +245,47 @@ bool MovedMerged(const RuleContext& context, const SerialStep& model,
              Within(context.host_before, source);
 }
 
+// ---- locks, brk, msync ----
+
+// Some line of the range, told by `is`.
+template <typename F>
+bool AnyWithin(const std::vector<MapLine>& lines, Range range, F is) {
+  const std::vector<MapLine> within = Within(lines, range);
+  return std::any_of(within.begin(), within.end(), is);
+}
+
+// All lines, seams closed: where they are may differ by an earlier step.
+std::vector<MapLine> Closed(const std::vector<MapLine>& lines) {
+  std::set<Seam> seams;
+  return Close(lines, &seams);
+}
+
+bool LockedNothing(const RuleContext& context, const SerialStep& model,
+                   const SerialStep& host) {
+  // It begins with the page that the address is in.
+  const uint64_t begin = PageAlign(model.below);
+  return model.op->kind == OpKind::kMlock && model.op->onfault &&
+         model.value == -kEnomem && host.value == 0 &&
+         Closed(model.maps) == Closed(host.maps) &&
+         AnyWithin(context.model_before,
+                   RangeOf(begin, begin - model.below + model.op->length),
+                   [](const MapLine& line) {
+                     return line.permissions.compare(0, 3, "---") == 0;
+                   });
+}
+
+// The heap is longer by what the host did not take away.
+bool ShrankNoHeap(const RuleContext& context, const SerialStep& model,
+                  const SerialStep& host) {
+  if (model.op->kind != OpKind::kBrk || model.value <= host.value) return false;
+  // An end within a page has all of it.
+  const Range cut_off = {static_cast<uint64_t>(model.value) & ~uint64_t{4095},
+                         static_cast<uint64_t>(host.value) & ~uint64_t{4095}};
+  return Closed(model.maps) == Closed(host.maps) &&
+         host.maps == context.host_before &&
+         Within(context.host_before, cut_off).empty();
+}
+
 }  // namespace
 
 const std::vector<ConformanceRule>& ConformanceRules() {
@@ -279,6 +319,15 @@ const std::vector<ConformanceRule>& ConformanceRules() {
        "EFAULT for a range of two neighbours, which stay two by "
        "mprotect-unaccount or merge-anon-vma",
        "they are one", "host-mremap-merged.litmus", MovedMerged, false},
+      {"mlock-onfault", "5.18", "mlock",
+       "mlock2 with MLOCK_ONFAULT of memory that nobody may access: ENOMEM, "
+       "but locked",
+       "0: nothing is to be brought in, so nobody looks",
+       "host-mlock-onfault.litmus", LockedNothing, true},
+      {"brk-shrink-nothing", "6.18 or before", "brk",
+       "the heap shrinks whether anything of it is still mapped or not",
+       "it does not where nothing is mapped", "host-brk-shrink-nothing.litmus",
+       ShrankNoHeap, false},
   };
   return *kRules;
 }

@@ -59,8 +59,19 @@ std::string FormatMapLine(const MapLine& line,
   return text;
 }
 
-bool HostHas(OpKind kind) {
-  switch (kind) {
+bool HostHas(const CompiledOp& op) {
+  switch (op.kind) {
+    case OpKind::kMlockAll:
+      return (op.flags & kMclCurrent) == 0;
+    case OpKind::kBrk:
+    case OpKind::kMlock:
+    case OpKind::kMunlock:
+    case OpKind::kMunlockAll:
+    case OpKind::kMsync:
+    case OpKind::kMincore:
+    case OpKind::kReadInto:
+    case OpKind::kWriteFrom:
+    case OpKind::kFork:
     case OpKind::kMmap:
     case OpKind::kMunmap:
     case OpKind::kMprotect:
@@ -76,12 +87,35 @@ bool HostHas(OpKind kind) {
 }
 
 bool InWindow(const CompiledOp& op, const uint64_t* variables,
-              uint64_t ceiling) {
-  const auto inside = [ceiling](uint64_t address, uint64_t length) {
-    return address <= ceiling && ceiling - address <= kWindowBytes &&
-           length <= ceiling - address;
+              const Windows& windows) {
+  const auto inside = [&windows](uint64_t address, uint64_t length) {
+    return windows.Inside(address, length);
   };
-  if (op.kind == OpKind::kRead) return true;
+  bool has_length = true;
+  switch (op.kind) {
+    case OpKind::kRead:
+    case OpKind::kFork:
+    case OpKind::kMlockAll:
+    case OpKind::kMunlockAll:
+      return true;
+    case OpKind::kMmap:
+    case OpKind::kMunmap:
+    case OpKind::kMprotect:
+    case OpKind::kMadvise:
+    case OpKind::kMremap:
+    case OpKind::kMlock:
+    case OpKind::kMunlock:
+    case OpKind::kMsync:
+      break;
+    case OpKind::kBrk:
+      return OpAddress(op, variables) == 0 ||
+             windows.InHeap(OpAddress(op, variables), 0);
+    case OpKind::kMincore:
+      if (!inside(OpTarget(op, variables), (op.length >> 12) + 1)) return false;
+      break;
+    default:
+      has_length = false;
+  }
   if (op.kind == OpKind::kMmap && !op.fixed) {
     // Longer than an address space: refused.
     return op.length <= kLongest || op.length >= uint64_t{1} << 47;
@@ -93,10 +127,42 @@ bool InWindow(const CompiledOp& op, const uint64_t* variables,
            op.new_length <= kLongest &&
            (!op.fixed || inside(OpTarget(op, variables), op.new_length));
   }
-  const bool has_length =
-      op.kind == OpKind::kMmap || op.kind == OpKind::kMunmap ||
-      op.kind == OpKind::kMprotect || op.kind == OpKind::kMadvise;
   return inside(address, has_length ? op.length : op.size);
+}
+
+static void AppendProcess(const CompiledProgram& program, int process,
+                          const CompiledOp* fork,
+                          std::vector<SerialBatch>* batches) {
+  const size_t index = batches->size();
+  batches->emplace_back().process = process;
+  if (fork != nullptr) batches->back().ops.push_back(fork);
+  const auto append = [&](const std::vector<CompiledOp>& ops) {
+    for (const CompiledOp& op : ops) (*batches)[index].ops.push_back(&op);
+  };
+  if (static_cast<size_t>(process) < program.own_processes) {
+    append(program.setup);
+  }
+  for (const CompiledTask& task : program.tasks) {
+    if (task.process == process) append(task.ops);
+  }
+  // Not as long as the vector may move.
+  std::vector<const CompiledOp*> forks;
+  for (const CompiledOp* op : (*batches)[index].ops) {
+    if (op->kind == OpKind::kFork && op != fork) forks.push_back(op);
+  }
+  for (const CompiledOp* op : forks) {
+    const int child = ChildOf(program, *op);
+    (*batches)[index].children.push_back(child);
+    AppendProcess(program, child, op, batches);
+  }
+}
+
+std::vector<SerialBatch> SerialOrder(const CompiledProgram& program) {
+  std::vector<SerialBatch> batches;
+  for (size_t i = 0; i < program.own_processes; ++i) {
+    AppendProcess(program, static_cast<int>(i), nullptr, &batches);
+  }
+  return batches;
 }
 
 absl::Status ParseMaps(absl::string_view text, std::vector<MapsText>* lines) {
@@ -110,14 +176,6 @@ absl::Status ParseMaps(absl::string_view text, std::vector<MapsText>* lines) {
     lines->push_back(parsed);
   }
   return absl::OkStatus();
-}
-
-uint64_t HashBytes(const void* data, uint64_t bytes) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (uint64_t i = 0; i < bytes; ++i) {
-    hash = (hash ^ static_cast<const uint8_t*>(data)[i]) * 0x100000001b3u;
-  }
-  return hash;
 }
 
 }  // namespace faultline

@@ -3,16 +3,21 @@
 // A Program done one operation after the other, on the model or on the kernel
 // of this machine, in a form in which the two can be compared.
 //
-// Order: the setup, in each process; then the tasks, each to its end, in the
-// order of the program.  A signal is caught and the task goes on with its next
-// operation: a program is not over where the first access went wrong.
+// Order (SerialOrder): one process after the other; in each the setup, then its
+// tasks in the order of the program, each to its end; then the processes that
+// it forked, in the order in which it did.  A signal is caught and the task
+// goes on with its next operation: a program is not over where the first
+// access went wrong.
 //
 // Addresses mean nothing across kernels, distances do.  Both sides give out
 // addresses from the top down, from an empty address space; the `ceiling` is
 // the end of the first mapping they would make.  An address is told as how
-// many bytes below the ceiling it lies.  An operation that would reach
-// outside the kWindowBytes below the ceiling is skipped on both sides: on the
-// host it could hit what the process itself lives in.
+// many bytes below the ceiling it lies.  So that the heap, which lies where the
+// kernel likes, has such addresses too, it is told as if it began kHeapBelow
+// bytes below the ceiling.  An operation that would reach outside the
+// kWindowBytes below the ceiling and the kHeapBytes above the beginning of the
+// heap is skipped on both sides: on the host it could hit what the process
+// itself lives in.
 
 #ifndef FAULTLINE_SIM_CONFORMANCE_SERIAL_H_
 #define FAULTLINE_SIM_CONFORMANCE_SERIAL_H_
@@ -29,6 +34,31 @@
 namespace faultline {
 
 inline constexpr uint64_t kWindowBytes = uint64_t{1} << 30;
+inline constexpr uint64_t kHeapBytes = uint64_t{64} << 20;
+inline constexpr uint64_t kHeapBelow = uint64_t{1} << 40;
+
+// Where the two parts of an address space are, bytes, page aligned.
+struct Windows {
+  uint64_t ceiling = 0, heap = 0;
+
+  bool InHeap(uint64_t address, uint64_t length) const {
+    return address >= heap && address - heap <= kHeapBytes &&
+           length <= kHeapBytes - (address - heap);
+  }
+  bool Inside(uint64_t address, uint64_t length) const {
+    return InHeap(address, length) ||
+           (address <= ceiling && ceiling - address <= kWindowBytes &&
+            length <= ceiling - address);
+  }
+  // Bytes below the ceiling.
+  uint64_t Below(uint64_t address) const {
+    return InHeap(address, 0) ? kHeapBelow - (address - heap)
+                              : ceiling - address;
+  }
+  uint64_t AddressOf(uint64_t below) const {
+    return below > kWindowBytes ? heap + (kHeapBelow - below) : ceiling - below;
+  }
+};
 
 // One line of /proc/PID/maps inside the window.
 struct MapLine {
@@ -52,13 +82,15 @@ std::string FormatMapLine(const MapLine& line,
 struct SerialStep {
   const CompiledOp* op = nullptr;
   int process = 0;
+  int child = -1;  // of a fork: the process it made
   bool skipped = false;
   // As OpResult has it, but addresses are bytes below the ceiling: what mmap
   // returned, where an access faulted (0 where it did not).
   int64_t value = 0;
   int32_t sig = 0, si_code = 0;
   uint64_t fault_below = 0;
-  uint64_t loaded = 0;  // of a load; of a read the hash of its bytes
+  // Of a load; of a read, mincore or write_from the hash of its bytes.
+  uint64_t loaded = 0;
   // Of the model's steps: where the operation works, and where an mremap is
   // told to go, bytes below the ceiling.
   uint64_t below = 0, to_below = 0;
@@ -101,19 +133,37 @@ struct SerialRun {
 
 // Of `kind`, what a host has: a system call or an access by user code.
 // The others are of the model alone (uml_load, kvm_pfn, ...), or cannot be
-// done to a process from within (kill) or without running foreign bytes
-// (exec_fetch).
-bool HostHas(OpKind kind);
+// done to a process from within (kill), without running foreign bytes
+// (exec_fetch), or without doing it to the process's own memory (mlockall of
+// what is there).
+bool HostHas(const CompiledOp& op);
 
 // Whether what it returns is an address.
 inline bool ReturnsAddress(OpKind kind) {
-  return kind == OpKind::kMmap || kind == OpKind::kMremap;
+  return kind == OpKind::kMmap || kind == OpKind::kMremap ||
+         kind == OpKind::kBrk;
 }
 
-// True iff everything `op` may touch lies in the window below `ceiling`, or it
-// cannot succeed.  `variables` of the process.
+// True iff everything `op` may touch lies in the windows, or it cannot succeed.
+// `variables` of the process.
 bool InWindow(const CompiledOp& op, const uint64_t* variables,
-              uint64_t ceiling);
+              const Windows& windows);
+
+// What one process does, in order.  Of one that was forked the first operation
+// is the fork that made it: nothing is done, but what it has is looked at.
+struct SerialBatch {
+  int process = 0;
+  std::vector<const CompiledOp*> ops;
+  // Processes that it forks, in order; their batches come after it, each
+  // followed by those of its own children.
+  std::vector<int> children;
+};
+std::vector<SerialBatch> SerialOrder(const CompiledProgram& program);
+
+// The process that a fork makes.
+inline int ChildOf(const CompiledProgram& program, const CompiledOp& fork) {
+  return program.tasks[static_cast<size_t>(fork.target)].process;
+}
 
 // The lines of the window from the text of /proc/PID/maps.  `file_of` gives
 // the file's index by its inode number or its path; kDataLoss: no such text.
@@ -122,9 +172,6 @@ struct MapsText {
   absl::string_view permissions, path;
 };
 absl::Status ParseMaps(absl::string_view text, std::vector<MapsText>* lines);
-
-// A hash of bytes read(2) gave, the same on all sides.
-uint64_t HashBytes(const void* data, uint64_t bytes);
 
 }  // namespace faultline
 

@@ -28,8 +28,28 @@ constexpr NamedNumber kErrnos[] = {
 };
 
 constexpr NamedNumber kAdvice[] = {
-    {"normal", 0},   {"random", 1},   {"sequential", 2},
-    {"willneed", 3}, {"dontneed", 4},
+    {"normal", 0},   {"random", 1},    {"sequential", 2}, {"willneed", 3},
+    {"dontneed", 4}, {"free", 8},      {"remove", 9},     {"dontfork", 10},
+    {"dofork", 11},  {"dontdump", 16}, {"dodump", 17},
+};
+
+struct NamedFlag {
+  OpKind kind;
+  absl::string_view name;
+  uint32_t flag;
+};
+
+constexpr NamedFlag kFlags[] = {
+    {OpKind::kMmap, "locked", kMapLocked},
+    {OpKind::kMmap, "populate", kMapPopulate},
+    {OpKind::kMmap, "noreserve", kMapNoreserve},
+    {OpKind::kMmap, "growsdown", kMapGrowsdown},
+    {OpKind::kMsync, "async", kMsAsync},
+    {OpKind::kMsync, "invalidate", kMsInvalidate},
+    {OpKind::kMsync, "sync", kMsSync},
+    {OpKind::kMlockAll, "current", kMclCurrent},
+    {OpKind::kMlockAll, "future", kMclFuture},
+    {OpKind::kMlockAll, "onfault", kMclOnfault},
 };
 
 std::string Quoted(absl::string_view text) {
@@ -68,6 +88,10 @@ std::string FormatAmount(const Amount& amount, std::string text = "") {
 
 std::string FormatAddress(const Address& address) {
   return FormatAmount(address.offset, address.variable);
+}
+
+std::string FormatSize(uint32_t bytes) {
+  return FormatAmount({bytes / kPageBytes, bytes % kPageBytes});
 }
 
 std::string FormatFileSize(const Amount& size) {
@@ -184,6 +208,21 @@ int AdviceByName(absl::string_view name) {
   return -1;
 }
 
+uint32_t FlagByName(OpKind kind, absl::string_view name) {
+  for (const NamedFlag& entry : kFlags) {
+    if (entry.kind == kind && entry.name == name) return entry.flag;
+  }
+  return 0;
+}
+
+std::string FlagNames(OpKind kind, uint32_t flags) {
+  std::vector<absl::string_view> names;
+  for (const NamedFlag& entry : kFlags) {
+    if (entry.kind == kind && (flags & entry.flag)) names.push_back(entry.name);
+  }
+  return absl::StrJoin(names, ", ");
+}
+
 std::string FormatProt(uint32_t prot) {
   std::string text;
   if (prot & kProtRead) text += 'r';
@@ -216,12 +255,14 @@ std::string FormatOutcome(const Outcome& outcome) {
 std::string FormatOp(const Op& op) {
   std::vector<std::string> arguments;
   std::string address = FormatAddress(op.address);
+  const std::string flags = FlagNames(op.kind, op.flags);
   switch (op.kind) {
     case OpKind::kMmap:
       arguments = {op.file.empty() ? "anon" : op.file, FormatAmount(op.offset),
                    FormatAmount(op.length), FormatProt(op.prot),
                    op.shared ? "shared" : "private"};
       if (op.fixed) arguments.push_back(absl::StrCat("at = ", address));
+      if (!flags.empty()) arguments.push_back(flags);
       break;
     case OpKind::kMunmap:
       arguments = {address, FormatAmount(op.length)};
@@ -288,11 +329,26 @@ std::string FormatOp(const Op& op) {
     case OpKind::kMunlock:
       arguments = {address, FormatAmount(op.length)};
       break;
+    case OpKind::kMlockAll:
+      if (!flags.empty()) arguments = {flags};
+      break;
+    case OpKind::kMunlockAll:
+      break;
+    case OpKind::kMsync:
+      arguments = {address, FormatAmount(op.length)};
+      if (!flags.empty()) arguments.push_back(flags);
+      break;
+    case OpKind::kMincore:
+      arguments = {address, FormatAmount(op.length), FormatAddress(op.to)};
+      break;
     case OpKind::kReadInto:
       arguments = {address, op.file, FormatAmount(op.offset)};
-      if (op.size != 1) arguments.push_back(absl::StrCat(op.size));
+      if (op.size != 1) arguments.push_back(FormatSize(op.size));
       break;
     case OpKind::kWriteFrom:
+      arguments = {address};
+      if (op.size != 1) arguments.push_back(FormatSize(op.size));
+      break;
     case OpKind::kPeek:
       arguments = {address};
       if (op.size != 1) arguments.push_back(absl::StrCat(op.size));

@@ -35,6 +35,10 @@ int ErrnoByName(absl::string_view name);
 // Word of an advice number of the x86 uapi ("dontneed"), or empty; and back,
 // -1 if there is none.
 absl::string_view AdviceName(uint32_t advice);
+// The flag of Op::flags that `name` is in such an operation; 0: none.
+uint32_t FlagByName(OpKind kind, absl::string_view name);
+// "locked, populate, noreserve, growsdown".
+std::string FlagNames(OpKind kind, uint32_t flags = ~uint32_t{0});
 int AdviceByName(absl::string_view name);
 
 }  // namespace faultline

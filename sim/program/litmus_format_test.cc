@@ -4,6 +4,8 @@
 
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
+#include <iterator>
 #include <random>
 #include <sstream>
 #include <string>
@@ -70,6 +72,12 @@ class Generator {
  private:
   uint32_t Below(uint32_t n) { return static_cast<uint32_t>(random_() % n); }
   bool Chance() { return Below(2) == 0; }
+  bool OneIn(uint32_t n) { return Below(n) == 0; }
+  uint32_t Flags(std::initializer_list<uint32_t> of) {
+    uint32_t flags = 0;
+    for (uint32_t flag : of) flags |= Chance() ? flag : 0;
+    return flags;
+  }
 
   FileSpec File(bool existing) {
     FileSpec file;
@@ -120,7 +128,14 @@ class Generator {
 
   Op NextOp(bool in_task) {
     Op op{};
-    op.kind = static_cast<OpKind>(Below(in_task ? 17 : 16));
+    static constexpr OpKind kMore[] = {OpKind::kMlockAll, OpKind::kMunlockAll,
+                                       OpKind::kMsync,    OpKind::kMincore,
+                                       OpKind::kReadInto, OpKind::kWriteFrom};
+    op.kind = OneIn(4) ? kMore[Below(std::size(kMore))]
+                       : static_cast<OpKind>(Below(in_task ? 17 : 16));
+    if (op.kind == OpKind::kReadInto && files_.empty()) {
+      op.kind = OpKind::kWriteFrom;
+    }
     if (op.kind == OpKind::kRead && files_.empty()) op.kind = OpKind::kLoad;
     switch (op.kind) {
       case OpKind::kMmap:
@@ -132,10 +147,36 @@ class Generator {
         op.prot = Below(8);
         op.shared = Chance();
         op.fixed = Chance();
-        if (op.fixed) op.address = Where(kPageBytes);
+        if (op.fixed) op.address = Where(1);
+        if (Chance()) op.flags = Flags({0x100, 0x2000, 0x4000, 0x8000});
+        break;
+      case OpKind::kMlockAll:
+        op.flags = Flags({1, 2, 4});
+        break;
+      case OpKind::kMunlockAll:
+        break;
+      case OpKind::kMsync:
+        op.address = Where(1);
+        op.length = Length();
+        op.flags = Flags({1, 2, 4});
+        break;
+      case OpKind::kMincore:
+        op.address = Where(1);
+        op.length = Length();
+        op.to = Where(1);
+        break;
+      case OpKind::kReadInto:
+        op.address = Where(1);
+        op.file = files_[Below(files_.size())];
+        op.offset = Length();
+        op.size = 1 + Below(65536);
+        break;
+      case OpKind::kWriteFrom:
+        op.address = Where(1);
+        op.size = 1 + Below(65536);
         break;
       case OpKind::kMunmap:
-        op.address = Where(kPageBytes);
+        op.address = Where(1);
         op.length = Length();
         break;
       case OpKind::kMprotect:
@@ -146,7 +187,7 @@ class Generator {
       case OpKind::kMadvise:
         op.address = Where(kPageBytes);
         op.length = Length();
-        op.advice = Below(5);
+        op.advice = OneIn(2) ? Below(5) : 8 + Below(4);
         break;
       case OpKind::kMremap:
         op.address = Where(kPageBytes);

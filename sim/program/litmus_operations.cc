@@ -57,7 +57,8 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
       OpKind::kPoke,     OpKind::kPin,       OpKind::kUnpin,
       OpKind::kKill,     OpKind::kFork,      OpKind::kReclaim,
       OpKind::kMigrate,  OpKind::kRmapWalk,  OpKind::kOomKill,
-      OpKind::kOomReap};
+      OpKind::kOomReap,  OpKind::kMlockAll,  OpKind::kMunlockAll,
+      OpKind::kMsync,    OpKind::kMincore};
   bool known = false;
   for (OpKind kind : kKinds) {
     if (name == OpKindName(kind)) {
@@ -91,20 +92,21 @@ bool LitmusParser::Operation(Op* op) {
     case OpKind::kMmap:
       return Mmap(op);
     case OpKind::kMunmap:
-      return ParseAddress(true, &op->address) && Comma() && Length(&op->length);
+      return ParseAddress(&op->address) && Comma() && Length(&op->length);
     case OpKind::kMprotect:
-      return ParseAddress(true, &op->address) && Comma() &&
-             Length(&op->length) && Comma() && Prot(&op->prot);
+      return ParseAddress(&op->address) && Comma() && Length(&op->length) &&
+             Comma() && Prot(&op->prot);
     case OpKind::kMadvise: {
-      if (!ParseAddress(true, &op->address) || !Comma() ||
-          !Length(&op->length) || !Comma()) {
+      if (!ParseAddress(&op->address) || !Comma() || !Length(&op->length) ||
+          !Comma()) {
         return false;
       }
       int advice =
           token_.kind == TokenKind::kName ? AdviceByName(token_.text) : -1;
       if (advice < 0) {
         return Expected(
-            "advice (normal, random, sequential, willneed or dontneed)");
+            "advice (normal, random, sequential, willneed, dontneed, free, "
+            "remove, dontfork, dofork, dontdump or dodump)");
       }
       op->advice = static_cast<uint32_t>(advice);
       Advance();
@@ -113,7 +115,7 @@ bool LitmusParser::Operation(Op* op) {
     case OpKind::kMremap:
       return Mremap(op);
     case OpKind::kBrk:
-      return ParseAddress(false, &op->address);
+      return ParseAddress(&op->address);
     case OpKind::kRead:
       return FileName(false, &op->file) && Comma() &&
              FileRange(op, kMaxReadBytes);
@@ -135,10 +137,18 @@ bool LitmusParser::Operation(Op* op) {
       return Number("a number of pages", 1, kMaxLruPages, &op->value);
     case OpKind::kOomKill:
     case OpKind::kOomReap:
+    case OpKind::kMunlockAll:
       return true;
+    case OpKind::kMlockAll:
+      return token_.IsMark(")") || Flags(true, op);
+    case OpKind::kMsync:
+      return ParseAddress(&op->address) && Comma() && Length(&op->length) &&
+             Flags(false, op);
+    case OpKind::kMincore:
+      return ParseAddress(&op->address) && Comma() && Length(&op->length) &&
+             Comma() && ParseAddress(&op->to);
     case OpKind::kMlock:
-      if (!ParseAddress(false, &op->address) || !Comma() ||
-          !Length(&op->length)) {
+      if (!ParseAddress(&op->address) || !Comma() || !Length(&op->length)) {
         return false;
       }
       if (!token_.IsMark(",")) return true;
@@ -148,8 +158,7 @@ bool LitmusParser::Operation(Op* op) {
       Advance();
       return true;
     case OpKind::kMunlock:
-      return ParseAddress(false, &op->address) && Comma() &&
-             Length(&op->length);
+      return ParseAddress(&op->address) && Comma() && Length(&op->length);
     case OpKind::kUnpin:
       return true;
     default:
@@ -180,7 +189,6 @@ bool LitmusParser::Mmap(Op* op) {
   if (!FileName(true, &op->file) || !Comma()) return false;
   SourcePlace place = token_.place;
   if (!FileRange(op, kMaxAddressBytes)) return false;
-  if (!Aligned(place, "an offset", op->offset)) return false;
   if (op->file.empty() && TotalBytes(op->offset) != 0) {
     return Fail(place, "offset 0p for anonymous memory",
                 absl::StrCat(TotalBytes(op->offset)));
@@ -191,14 +199,31 @@ bool LitmusParser::Mmap(Op* op) {
   }
   if (!token_.IsMark(",")) return true;
   Advance();
-  if (!token_.IsName("at")) return Expected("'at = ADDRESS'");
+  if (!token_.IsName("at")) return Flags(true, op);
   Advance();
   op->fixed = true;
-  return Mark("=") && ParseAddress(true, &op->address);
+  return Mark("=") && ParseAddress(&op->address) && Flags(false, op);
+}
+
+bool LitmusParser::Flags(bool first, Op* op) {
+  while (first || token_.IsMark(",")) {
+    if (!first) Advance();
+    const uint32_t flag =
+        token_.kind == TokenKind::kName ? FlagByName(op->kind, token_.text) : 0;
+    if (flag == 0 || (op->flags & flag) != 0) {
+      const bool at = first && op->kind == OpKind::kMmap;
+      return Expected(absl::StrCat(at ? "'at = ADDRESS' or " : "",
+                                   FlagNames(op->kind), ", each once"));
+    }
+    op->flags |= flag;
+    first = false;
+    Advance();
+  }
+  return true;
 }
 
 bool LitmusParser::Mremap(Op* op) {
-  if (!ParseAddress(true, &op->address) || !Comma() || !Length(&op->length) ||
+  if (!ParseAddress(&op->address) || !Comma() || !Length(&op->length) ||
       !Comma() || !Length(&op->new_length)) {
     return false;
   }
@@ -208,7 +233,7 @@ bool LitmusParser::Mremap(Op* op) {
     return false;
   }
   op->may_move = true;
-  return !op->fixed || (Mark("=") && ParseAddress(true, &op->to));
+  return !op->fixed || (Mark("=") && ParseAddress(&op->to));
 }
 
 bool LitmusParser::Prot(uint32_t* prot) {
@@ -245,6 +270,17 @@ bool LitmusParser::AccessSize(uint32_t* size) {
   return true;
 }
 
+bool LitmusParser::CopySize(uint32_t* size) {
+  if (!token_.IsMark(",")) return true;
+  Advance();
+  Amount amount;
+  const SourcePlace place = token_.place;
+  if (!ParseAmount("a size", kMaxCopyBytes, &amount)) return false;
+  if (TotalBytes(amount) == 0) return Fail(place, "a size above 0", "0");
+  *size = static_cast<uint32_t>(TotalBytes(amount));
+  return true;
+}
+
 // Mappings begin at page boundaries, so the place in the page is known here.
 bool LitmusParser::WithinPage(const Op& op) {
   int64_t bytes = TotalBytes(op.address.offset);
@@ -255,17 +291,18 @@ bool LitmusParser::WithinPage(const Op& op) {
 }
 
 bool LitmusParser::Access(Op* op) {
-  if (!ParseAddress(false, &op->address)) return false;
+  if (!ParseAddress(&op->address)) return false;
   switch (op->kind) {
     case OpKind::kLoad:
-    case OpKind::kWriteFrom:
     case OpKind::kPeek:
       return AccessSize(&op->size) && WithinPage(*op);
+    case OpKind::kWriteFrom:
+      return CopySize(&op->size);
     case OpKind::kReadInto:
       return Comma() && FileName(false, &op->file) && Comma() &&
              ParseAmount("an offset in the file", kMaxAddressBytes,
                          &op->offset) &&
-             AccessSize(&op->size) && WithinPage(*op);
+             CopySize(&op->size);
     case OpKind::kStore:
     case OpKind::kPoke: {
       // The size comes after the value that it bounds.

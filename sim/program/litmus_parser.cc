@@ -126,14 +126,7 @@ bool LitmusParser::ParseAmount(absl::string_view what, int64_t most_bytes,
   return true;
 }
 
-bool LitmusParser::Aligned(SourcePlace place, absl::string_view what,
-                           const Amount& amount) {
-  if (TotalBytes(amount) % kPageBytes == 0) return true;
-  return Fail(place, absl::StrCat(what, " at a page boundary"),
-              absl::StrCat(TotalBytes(amount) % kPageBytes, " bytes past one"));
-}
-
-bool LitmusParser::ParseAddress(bool page_aligned, Address* address) {
+bool LitmusParser::ParseAddress(Address* address) {
   SourcePlace place = token_.place;
   address->place = place;
   if (token_.kind == TokenKind::kName) {
@@ -161,7 +154,7 @@ bool LitmusParser::ParseAddress(bool page_aligned, Address* address) {
       (address->variable.empty() && bytes < 0)) {
     return Fail(place, "an address in user space", absl::StrCat(bytes));
   }
-  return !page_aligned || Aligned(place, "an address", address->offset);
+  return true;
 }
 
 absl::StatusOr<Program> LitmusParser::Run() {

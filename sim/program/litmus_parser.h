@@ -39,6 +39,8 @@ inline constexpr int64_t kMaxAddressBytes = int64_t{1} << 47;
 // reclaim, migrate, rmap_walk: pages.
 inline constexpr uint64_t kMaxLruPages = 1 << 20;
 inline constexpr int64_t kMaxReadBytes = int64_t{1} << 24;
+// read_into, write_from: what a pipe holds.
+inline constexpr int64_t kMaxCopyBytes = int64_t{1} << 16;
 
 // InvalidArgument with one "FILE:LINE:COLUMN: expected X, found Y".  Lines
 // and columns count from 1, columns in bytes.

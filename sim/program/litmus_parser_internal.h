@@ -62,8 +62,7 @@ class LitmusParser {
   // ---- amounts and addresses
   bool Terms(absl::string_view what, bool need_one, Amount* amount);
   bool ParseAmount(absl::string_view what, int64_t most_bytes, Amount* amount);
-  bool ParseAddress(bool page_aligned, Address* address);
-  bool Aligned(SourcePlace place, absl::string_view what, const Amount& amount);
+  bool ParseAddress(Address* address);
 
   // ---- sections
   bool ParseProgram();
@@ -93,8 +92,11 @@ class LitmusParser {
   bool Mremap(Op* op);
   bool Access(Op* op);
   bool Prot(uint32_t* prot);
+  // { word of the operation, "," }, after a comma unless it comes first.
+  bool Flags(bool first, Op* op);
   bool Value(uint32_t size, uint64_t* value);
   bool AccessSize(uint32_t* size);
+  bool CopySize(uint32_t* size);
   bool WithinPage(const Op& op);
   bool OneOf(absl::string_view what, absl::string_view a, absl::string_view b,
              bool* second);

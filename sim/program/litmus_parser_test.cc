@@ -94,9 +94,13 @@ task A
     mlock(m, 100, onfault)  munlock(m + 5, 1p)
     read_into(m, g, 7, 2)  write_from(m, 4)  peek(m)  poke(m, 1)
     pin(m, r)  unpin()
+    msync(m + 1, 2p + 3, async, invalidate)  msync(m, 1p)
+    mlockall(current, future)  mlockall()  munlockall()
+    mincore(m, 3p, m + 5p + 1)  madvise(m, 1p, dodump)
+    read_into(m, g, 7, 2p)  write_from(m + 4095, 2)
 task B in other
     n = mmap(anon, 0p, 1p, none, shared)
-    mmap(f, 2p, 1p + 1, rwx, private, at = n - 1p)
+    mmap(f, 2p, 1p + 1, rwx, private, at = n - 1p, locked, noreserve)
     munmap(0x40000000, 6p)
     kill(A)
 legal
@@ -137,7 +141,7 @@ expect
   EXPECT_EQ(p.setup[2].advice, 4u);
   ASSERT_EQ(p.tasks.size(), 2u);
   const TaskSpec& a = p.tasks[0];
-  ASSERT_EQ(a.ops.size(), 19u);
+  ASSERT_EQ(a.ops.size(), 28u);
   EXPECT_EQ(a.process, "main");
   EXPECT_EQ(a.ops[0].size, 8u);
   EXPECT_EQ(TotalBytes(a.ops[0].address.offset), 5 * kPageBytes - 8);
@@ -154,6 +158,16 @@ expect
   EXPECT_EQ(TotalBytes(a.ops[13].offset), 7);
   EXPECT_EQ(a.ops[13].size, 2u);
   EXPECT_EQ(a.ops[18].kind, OpKind::kUnpin);
+  EXPECT_EQ(a.ops[19].flags, kMsAsync | kMsInvalidate);
+  EXPECT_EQ(TotalBytes(a.ops[19].address.offset), 1);
+  EXPECT_EQ(a.ops[20].flags, 0u);
+  EXPECT_EQ(a.ops[21].flags, kMclCurrent | kMclFuture);
+  EXPECT_EQ(a.ops[22].flags, 0u);
+  EXPECT_EQ(a.ops[23].kind, OpKind::kMunlockAll);
+  EXPECT_EQ(TotalBytes(a.ops[24].to.offset), 5 * kPageBytes + 1);
+  EXPECT_EQ(a.ops[25].advice, 17u);
+  EXPECT_EQ(a.ops[26].size, 8192u);
+  EXPECT_EQ(a.ops[27].size, 2u);
   const TaskSpec& b = p.tasks[1];
   EXPECT_EQ(b.process, "other");
   EXPECT_TRUE(b.ops[0].shared);
@@ -161,6 +175,7 @@ expect
   EXPECT_FALSE(b.ops[0].fixed);
   EXPECT_TRUE(b.ops[1].fixed);
   EXPECT_EQ(b.ops[1].address.offset.pages, -1);
+  EXPECT_EQ(b.ops[1].flags, kMapLocked | kMapNoreserve);
   EXPECT_EQ(b.ops[1].prot, kProtRead | kProtWrite | kProtExec);
   EXPECT_EQ(TotalBytes(b.ops[2].address.offset), 0x40000000);
   EXPECT_EQ(b.ops[3].target, "A");
@@ -228,35 +243,44 @@ TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
       {"read_into(m, anon, 0)",
        "t:7:15: expected a file of the image, found 'anon'"},
       {"poke(m, 0x100)", "t:7:10: expected a value of 1 byte, found '0x100'"},
-      {"write_from(m + 4095, 2)",
-       "t:7:13: expected an access within one page, found 2 bytes at byte "
+      {"write_from(m, 65537)",
+       "t:7:16: expected a size of 0 to 65536 bytes, found 65537"},
+      {"write_from(m, 0p)", "t:7:16: expected a size above 0, found 0"},
+      {"peek(m + 4095, 2)",
+       "t:7:7: expected an access within one page, found 2 bytes at byte "
        "4095 of a page"},
+      {"msync(m, 1p, now)",
+       "t:7:15: expected async, invalidate, sync, each once, found 'now'"},
+      {"msync(m, 1p, sync, sync)",
+       "t:7:21: expected async, invalidate, sync, each once, found 'sync'"},
+      {"mlockall(sync)",
+       "t:7:11: expected current, future, onfault, each once, found 'sync'"},
+      {"munlockall(current)", "t:7:13: expected ')', found 'current'"},
+      {"mincore(m, 1p)", "t:7:15: expected ',', found ')'"},
+      {"mmap(f, 0p, 6p, r, private, always)",
+       "t:7:30: expected 'at = ADDRESS' or locked, populate, noreserve, "
+       "growsdown, each once, found 'always'"},
+      {"mmap(f, 0p, 6p, r, private, locked, at = m)",
+       "t:7:38: expected locked, populate, noreserve, growsdown, each once, "
+       "found 'at'"},
       {"mmap(f, 0p, 6p, private)",
        "t:7:18: expected a protection (r, w, x, rw, rx, wx, rwx or none), "
        "found 'private'"},
       {"mmap(f, 0p, 6p, r)", "t:7:19: expected ',', found ')'"},
-      {"mmap(f, 1, 6p, r, private)",
-       "t:7:10: expected an offset at a page boundary, found 1 bytes past "
-       "one"},
       {"mmap(g, 0p, 6p, r, private)",
        "t:7:7: expected a file of the image or 'anon', found 'g'"},
       {"mmap(anon, 1p, 6p, r, private)",
        "t:7:13: expected offset 0p for anonymous memory, found 4096"},
       {"mmap(f, 0p, 6p, r, private, at m)", "t:7:33: expected '=', found 'm'"},
-      {"mmap(f, 0p, 6p, r, private, at = m + 1)",
-       "t:7:35: expected an address at a page boundary, found 1 bytes past "
-       "one"},
-      {"munmap(m + 8, 1p)",
-       "t:7:9: expected an address at a page boundary, found 8 bytes past "
-       "one"},
       {"munmap(m)", "t:7:10: expected ',', found ')'"},
       {"munmap(m, 1p - 2p)",
        "t:7:12: expected a length of 0 to 140737488355328 bytes, found -4096"},
       {"munmap(-5p, 1p)",
        "t:7:9: expected an address in user space, found -20480"},
-      {"madvise(m, 1p, free)",
-       "t:7:17: expected advice (normal, random, sequential, willneed or "
-       "dontneed), found 'free'"},
+      {"madvise(m, 1p, poison)",
+       "t:7:17: expected advice (normal, random, sequential, willneed, "
+       "dontneed, free, remove, dontfork, dofork, dontdump or dodump), found "
+       "'poison'"},
       {"read(anon, 0, 1)", "t:7:7: expected a file of the image, found 'anon'"},
       {"kill(Z)",
        "t:7:7: expected the name of a task, found 'Z', which is none"},
@@ -273,12 +297,6 @@ TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
       {"mremap(m, 1p, 2p, to)", "t:7:22: expected '=', found ')'"},
       {"mremap(m, 1p, 2p, fixed)",
        "t:7:20: expected 'maymove' or 'to = ADDRESS', found 'fixed'"},
-      {"mremap(m, 1p, 2p, to = m + 1)",
-       "t:7:25: expected an address at a page boundary, found 1 bytes past "
-       "one"},
-      {"mremap(m + 1, 1p, 2p)",
-       "t:7:9: expected an address at a page boundary, found 1 bytes past "
-       "one"},
       {"mremap(m, 1p)", "t:7:14: expected ',', found ')'"},
       {"brk()",
        "t:7:6: expected an address (a variable or a number), found ')'"},

@@ -61,6 +61,11 @@ void Feed(Fnv& fnv, const Op& op) {
   if (op.onfault) fnv.Number(1);
   fnv.Text(op.target);
   fnv.Number(static_cast<uint64_t>(op.repeat));
+  if (op.flags != 0) fnv.Number(op.flags);
+  if (op.kind == OpKind::kMincore) {
+    fnv.Text(op.to.variable);
+    fnv.Size(op.to.offset);
+  }
   if (op.kind == OpKind::kMremap) {
     fnv.Number(op.may_move);
     fnv.Text(op.to.variable);
@@ -112,7 +117,8 @@ bool Same(const Op& a, const Op& b) {
          a.size == b.size && a.value == b.value && a.write == b.write &&
          a.may_move == b.may_move && a.to.variable == b.to.variable &&
          Same(a.to.offset, b.to.offset) && Same(a.new_length, b.new_length) &&
-         a.onfault == b.onfault && a.target == b.target && a.repeat == b.repeat;
+         a.onfault == b.onfault && a.flags == b.flags && a.target == b.target &&
+         a.repeat == b.repeat;
 }
 
 bool Same(const BlockRun& a, const BlockRun& b) {
@@ -275,6 +281,14 @@ const char* OpKindName(OpKind kind) {
       return "mlock";
     case OpKind::kMunlock:
       return "munlock";
+    case OpKind::kMlockAll:
+      return "mlockall";
+    case OpKind::kMunlockAll:
+      return "munlockall";
+    case OpKind::kMsync:
+      return "msync";
+    case OpKind::kMincore:
+      return "mincore";
     case OpKind::kReadInto:
       return "read_into";
     case OpKind::kWriteFrom:

@@ -40,11 +40,10 @@ struct Address {
 
 enum class OpKind {
   kMmap,        // [var =] mmap(FILE|anon, OFFSET, LENGTH, PROT, private|shared
-                //              [, at = ADDRESS])       at = MAP_FIXED
+                //              [, at = ADDRESS] {, FLAG})  at = MAP_FIXED
   kMunmap,      // munmap(ADDRESS, LENGTH)
   kMprotect,    // mprotect(ADDRESS, LENGTH, PROT)
-  kMadvise,     // madvise(ADDRESS, LENGTH, normal|random|sequential|willneed|
-                //         dontneed)
+  kMadvise,     // madvise(ADDRESS, LENGTH, ADVICE)
   kMremap,      // [var =] mremap(ADDRESS, OLD, NEW [, maymove]
                 //                [, to = ADDRESS])    to = both flags
   kBrk,         // [var =] brk(ADDRESS)     0p asks
@@ -67,6 +66,10 @@ enum class OpKind {
   kOomReap,     // oom_reap()               what oom_reaper does
   kMlock,       // mlock(ADDRESS, LENGTH [, onfault])
   kMunlock,     // munlock(ADDRESS, LENGTH)
+  kMlockAll,    // mlockall([current] [, future] [, onfault])
+  kMunlockAll,  // munlockall()
+  kMsync,       // msync(ADDRESS, LENGTH {, async|invalidate|sync})
+  kMincore,     // mincore(ADDRESS, LENGTH, VECTOR)
   kReadInto,    // read_into(ADDRESS, FILE, OFFSET [, SIZE])  pread to memory
   kWriteFrom,   // write_from(ADDRESS [, SIZE])   write to a pipe from memory
   kPeek,        // peek(ADDRESS [, SIZE])         ptrace's forced access
@@ -86,13 +89,14 @@ struct Op {
   bool fixed = false;  // mremap: `to` is given
   bool shared = false;
   bool may_move = false;  // mremap
-  Address to;             // mremap
+  Address to;             // mremap; mincore: the vector
   Amount new_length;      // mremap
   Amount offset;          // mmap, read: in the file
   Amount length;
   uint32_t prot = 0;
   uint32_t advice = 0;  // x86 uapi number
-  uint32_t size = 1;    // load, store: bytes
+  uint32_t flags = 0;   // uapi: mmap beside the above, msync, mlockall
+  uint32_t size = 1;    // accesses and copies: bytes
   // reclaim, migrate, rmap_walk: pages
   uint64_t value = 0;
   bool write = false;    // kvm_pfn, pin
@@ -100,6 +104,15 @@ struct Op {
   std::string target;    // kill, fork: task name
   int repeat = 1;        // `repeat N` prefix: the op is done N times
 };
+
+// uapi numbers of Op::flags that are words of the language.
+inline constexpr uint32_t kMapGrowsdown = 0x100, kMapLocked = 0x2000,
+                          kMapNoreserve = 0x4000, kMapPopulate = 0x8000;
+inline constexpr uint32_t kMsAsync = 1, kMsInvalidate = 2, kMsSync = 4;
+inline constexpr uint32_t kMclCurrent = 1, kMclFuture = 2, kMclOnfault = 4;
+// uapi numbers of advice that says more than a hint.
+inline constexpr uint32_t kAdviceDontneed = 4, kAdviceFree = 8,
+                          kAdviceDontfork = 10, kAdviceDofork = 11;
 
 inline constexpr char kKernelProcess[] = "kernel";
 

@@ -64,6 +64,8 @@ TEST(ProgramHash, DiffersInAllThatDecidesAnExecution) {
       [](Program& p) { p.setup[0].offset.pages = 1; },
       [](Program& p) { p.setup[0].length.pages = 1; },
       [](Program& p) { p.setup[0].result = "n"; },
+      [](Program& p) { p.setup[0].flags = kMapLocked; },
+      [](Program& p) { p.setup[0].flags = kMapNoreserve; },
       [](Program& p) { p.setup.clear(); },
       [](Program& p) { p.tasks[0].name = "B"; },
       [](Program& p) { p.tasks[0].process = "other"; },

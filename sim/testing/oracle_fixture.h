@@ -139,8 +139,9 @@ class OracleTest : public testing::Test {
     if (!violation) return "";
     return violation->substr(0, violation->find(": "));
   }
-  std::string Run(const ResolvedOp& op, const OpResult& result) {
-    return Title(oracle_.End(oracle_.Begin(0, op), result));
+  std::string Run(const ResolvedOp& op, const OpResult& result,
+                  int process = 0) {
+    return Title(oracle_.End(oracle_.Begin(process, op), result));
   }
   std::string RunMmap(const ResolvedOp& op) {
     return Run(op, Returned(static_cast<int64_t>(op.address)));
