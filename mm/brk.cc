@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The heap, after mm/mmap.c of 4.13: sys_brk (without CONFIG_COMPAT_BRK),
- * do_brk_flags, do_brk; and where exec would have put it.
+ * do_brk_flags, vm_brk_flags; and where exec would have put it.
  *
  * Left out: userfaultfd, perf.
  * Locks: takes mmap_sem for writing.
@@ -9,10 +9,6 @@
 #include "mm/gup.h"
 #include "mm/internal.h"
 #include "mm/sync/sched.h"
-
-/* data segment, readable and writable, as the stack and the heap get it */
-#define VM_DATA_DEFAULT_FLAGS                                                  \
-	(VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC)
 
 int set_start_brk(struct mm_struct *mm, u64 start_data, u64 end_data,
 		  u64 start_brk)
@@ -50,7 +46,7 @@ int do_brk_flags(kulong addr, kulong request, kulong flags)
 		return 0;
 	if (flags & ~(kulong)VM_EXEC)
 		return -EINVAL;
-	flags |= VM_DATA_DEFAULT_FLAGS | VM_ACCOUNT | mm->def_flags;
+	flags |= vm_data_default_flags(mm) | VM_ACCOUNT | mm->def_flags;
 
 	where = get_unmapped_area(NULL, addr, len, 0, MAP_FIXED);
 	if (offset_in_page(where))
@@ -97,6 +93,22 @@ int do_brk_flags(kulong addr, kulong request, kulong flags)
 		mm->locked_vm += npages;
 	vma->vm_flags |= VM_SOFTDIRTY;
 	return 0;
+}
+
+int vm_brk_flags(kulong addr, kulong len, kulong flags)
+{
+	struct mm_struct *mm = current->mm;
+	bool populate;
+	int ret;
+
+	if (down_write_killable(&mm->mmap_sem))
+		return -EINTR;
+	ret = do_brk_flags(addr, len, flags);
+	populate = mm->def_flags & VM_LOCKED;
+	up_write(&mm->mmap_sem);
+	if (populate && !ret)
+		mm_populate(addr, len);
+	return ret;
 }
 
 /* True when mm->brk may become brk and the mappings say so. */

@@ -13,6 +13,7 @@
  * Left out: everything that needs a file name space or credentials.
  */
 #include "mm/interface.h"
+#include "mm/binfmts.h"
 #include "mm/fault.h"
 #include "mm/fs.h"
 #include "mm/mm.h"
@@ -682,6 +683,8 @@ const struct fl_kernel faultline_kernel = {
     sys_mremap,
     sys_brk,
     sys_fork,
+    sys_execve,
+    core_dump,
     sys_kill,
     futex_op,
     user_access,

@@ -101,6 +101,21 @@ struct fl_user_result {
 };
 #pragma pop_macro("si_addr")
 
+/* What exec is given, and what came of it. */
+struct fl_exec {
+	const char *filename;    /* for the program to see (AT_EXECFN) */
+	const char *const *argv; /* argc strings in host memory */
+	const char *const *envp;
+	uint32_t argc, envc;
+	/*
+	 * Pages, at most 2047, that the stack ends below its highest place: what
+	 * 4.13 takes at random, here 0 unless somebody wants it moved.
+	 */
+	uint32_t stack_shift;
+	int32_t sig; /* out: 11 when it failed where there is no way back */
+	uint64_t entry, sp; /* out: where the program starts, bytes */
+};
+
 /* One mapped page, for `maps` and for tests. */
 struct fl_page_info {
 	uint64_t address;
@@ -372,6 +387,25 @@ struct fl_kernel {
 	 * whatever went wrong, -EINTR when current was killed meanwhile.
 	 */
 	int64_t (*sys_fork)(struct task_struct *child);
+	/*
+	 * execve(2) of an open file; an interpreter is looked for from the root
+	 * of its file system.  0, or what 4.13 says: -EACCES, -ENOEXEC, -ELIBBAD,
+	 * -EIO, -E2BIG, -ENOMEM, ...  With exec->sig set the task has the new
+	 * memory, such as it is, and is to end.  -EAGAIN: other tasks of the
+	 * process are left (4.13 kills them).  -EINVAL: a kernel thread.
+	 */
+	int64_t (*sys_execve)(struct file *file, struct fl_exec *exec);
+	/*
+	 * The core dump of current's memory, which nobody else uses.  filter:
+	 * /proc/PID/coredump_filter, 0x33 at first; signr: the signal it dies
+	 * of.  emit gets the file from its beginning on, data NULL for bytes
+	 * that are a hole, and returns 0 to go on.  0; -EIO: emit did not;
+	 * -ENOMEM.
+	 */
+	int64_t (*core_dump)(uint32_t filter, int32_t signr,
+			     int32_t (*emit)(const void *data, uint64_t bytes,
+					     void *cookie),
+			     void *cookie);
 	/* kill(2) of a task of the machine, host cookie as given. */
 	int64_t (*sys_kill)(struct task_struct *task, int32_t sig);
 	/* futex(2) FUTEX_WAKE_OP-style atomic store of value at addr. */

@@ -116,6 +116,13 @@ static inline void flush_dcache_mmap_unlock(struct address_space *mapping)
 /* The lowest address an ordinary process may map (mmap_min_addr). */
 #define MMAP_MIN_ADDR ((kulong)0x10000)
 
+/* Data segment, heap and stack: readable and writable. */
+static inline kulong vm_data_default_flags(const struct mm_struct *mm)
+{
+	return VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC |
+	       (mm->read_implies_exec ? VM_EXEC : 0);
+}
+
 /* VM_READ, VM_WRITE and VM_EXEC as prot asks. */
 static inline kulong calc_vm_prot_bits(kulong prot)
 {
@@ -151,6 +158,19 @@ void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
 struct vm_area_struct *copy_vma(struct vm_area_struct **vmap, kulong addr,
 				kulong len, pgoff_t pgoff,
 				bool *need_rmap_locks);
+
+/*
+ * Links a vma of the caller's where nothing is; sem held for write.  0, or
+ * -ENOMEM: something is there, or it may not be charged.
+ */
+int insert_vm_struct(struct mm_struct *mm, struct vm_area_struct *vma);
+
+/* ---- mremap.cc ---- */
+/* Bytes that were moved: fewer than len when a table could not be had.  sem
+ * held for write. */
+kulong move_page_tables(struct vm_area_struct *vma, kulong old_addr,
+			struct vm_area_struct *new_vma, kulong new_addr,
+			kulong len, bool need_rmap_locks);
 
 /* ---- limits.cc ---- */
 #define OVERCOMMIT_GUESS 0

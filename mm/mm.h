@@ -112,6 +112,8 @@ s64 do_mremap(kulong addr, kulong old_len, kulong new_len, kulong flags,
 /* The end of the heap afterwards, bytes; -EINTR. */
 s64 do_sys_brk(kulong brk);
 int do_brk_flags(kulong addr, kulong request, kulong flags);
+/* The same for who does not hold sem; -EINTR when killed. */
+int vm_brk_flags(kulong addr, kulong len, kulong flags);
 /* -EINVAL unless page aligned, in order, and in user space.  [host] */
 int set_start_brk(struct mm_struct *mm, u64 start_data, u64 end_data,
 		  u64 start_brk);

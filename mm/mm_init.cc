@@ -158,7 +158,7 @@ void exit_mm(void)
 	if (!mm)
 		return;
 	down_read(&mm->mmap_sem);
-	task_clear_mm();
+	task_set_mm(NULL);
 	up_read(&mm->mmap_sem);
 	leave_mm(mm);
 	vmacache_flush(task);

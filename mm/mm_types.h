@@ -52,6 +52,8 @@ struct vm_fault;
 #define VM_MIXEDMAP 0x10000000
 /* What munlock takes away. */
 #define VM_LOCKED_CLEAR_MASK (~(kulong)(VM_LOCKED | VM_LOCKONFAULT))
+/* A stack that exec has not yet moved to its place: no mapping has both. */
+#define VM_STACK_INCOMPLETE_SETUP (VM_RAND_READ | VM_SEQ_READ)
 #define VM_SPECIAL (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
 
 /* What a fault handler returns. */
@@ -152,6 +154,9 @@ struct rlimit {
 enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES,
        NR_MM_COUNTERS };
 
+/* Entries of the auxiliary vector, kulongs. */
+#define AT_VECTOR_SIZE (2 * (2 + 20 + 1))
+
 struct mm_struct {
 	struct vm_area_struct *mmap; /* mmap_sem; sorted list */
 	struct rb_root mm_rb;        /* mmap_sem */
@@ -170,8 +175,14 @@ struct mm_struct {
 	struct rw_semaphore mmap_sem;
 	kulong total_vm, data_vm, exec_vm, stack_vm, locked_vm, pinned_vm;
 	kulong def_flags;
-	kulong start_data, end_data; /* bytes; constant after exec */
+	kulong start_code, end_code; /* bytes; constant after exec */
+	kulong start_data, end_data; /* likewise */
 	kulong start_brk, brk;       /* bytes; brk: mmap_sem for writing */
+	kulong start_stack;          /* user's stack pointer at exec, bytes */
+	kulong arg_start, arg_end, env_start, env_end; /* bytes; likewise */
+	kulong saved_auxv[AT_VECTOR_SIZE]; /* pairs, AT_NULL at the end */
+	/* PROT_READ is to mean PROT_EXEC too; of the task in 4.13. */
+	bool read_implies_exec; /* own tasks, before the mm is shared */
 	struct rlimit rlim[RLIM_NLIMITS]; /* read and written racily */
 	atomic_long_t rss_stat[NR_MM_COUNTERS]; /* pages */
 	kulong flags; /* MMF_*; atomic bits */

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Finding and making mappings, after mm/mmap.c of 4.13: find_vma,
- * find_vma_prev, find_vma_links, __vma_link, vma_link, unlink_file_vma,
+ * find_vma_prev, find_vma_links, __vma_link, vma_link, insert_vm_struct,
+ * unlink_file_vma,
  * do_mmap, mmap_region, vm_mmap_pgoff, vm_stat_account, vm_get_page_prot,
  * vma_set_page_prot, vma_wants_writenotify, copy_vma.
  *
  * FL_FIX_MMAP_REGION_UNACCT: 4.13 forgets what it charged for a private
  * writable mapping when the file's ->mmap fails.
  *
- * Left out: VM_DENYWRITE; huge pages; protection keys; personality; noexec
- * mounts; append-only files; mandatory locks; uprobes and perf.  The huge page
- * flags are refused with -ENOSYS rather than done wrong.
+ * Left out: VM_DENYWRITE; huge pages; protection keys; personality but for
+ * READ_IMPLIES_EXEC; noexec mounts; append-only files; mandatory locks; uprobes
+ * and perf.  The huge page flags are refused with -ENOSYS rather than done
+ * wrong.
  *
  * Locks: mmap_sem, for reading to find, for writing to change.  i_mmap_rwsem
  * of the file is taken inside it, by vma_link and unlink_file_vma.
@@ -226,6 +228,26 @@ void vma_link(struct mm_struct *mm, struct vm_area_struct *vma,
 	if (mapping)
 		i_mmap_unlock_write(mapping);
 	mm->map_count++;
+}
+
+int insert_vm_struct(struct mm_struct *mm, struct vm_area_struct *vma)
+{
+	struct rb_node **rb_link, *rb_parent;
+	struct vm_area_struct *prev;
+
+	if (find_vma_links(mm, vma->vm_start, vma->vm_end, &prev, &rb_link,
+			   &rb_parent))
+		return -ENOMEM;
+	if ((vma->vm_flags & VM_ACCOUNT) &&
+	    security_vm_enough_memory(mm, vma_pages(vma)))
+		return -ENOMEM;
+	/* As if it had always been there, so that parts of it can merge. */
+	if (vma_is_anonymous(vma)) {
+		BUG_ON(vma->anon_vma);
+		vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
+	}
+	vma_link(mm, vma, prev, rb_link, rb_parent);
+	return 0;
 }
 
 void __remove_shared_vm_struct(struct vm_area_struct *vma,
@@ -489,6 +511,8 @@ kulong do_mmap(struct file *file, kulong addr, kulong len, kulong prot,
 	*populate = 0;
 	if (!len)
 		return (kulong)-EINVAL;
+	if ((prot & PROT_READ) && mm->read_implies_exec)
+		prot |= PROT_EXEC;
 	if (flags & ~known)
 		return (kulong)-ENOSYS;
 	if (!(flags & MAP_FIXED))

@@ -209,6 +209,7 @@ fail:
 static int mprotect_range(struct mm_struct *mm, kulong start, kulong end,
 			  kulong prot, kulong grows)
 {
+	const bool rier = mm->read_implies_exec && (prot & PROT_READ);
 	struct vm_area_struct *vma = find_vma(mm, start), *prev;
 
 	if (!vma)
@@ -232,11 +233,14 @@ static int mprotect_range(struct mm_struct *mm, kulong start, kulong end,
 
 	for (;;) {
 		const kulong rwx = VM_READ | VM_WRITE | VM_EXEC;
-		kulong newflags =
-		    calc_vm_prot_bits(prot) | (vma->vm_flags & ~rwx);
+		kulong newflags;
 		kulong part_end = fl_min(vma->vm_end, end);
 		int error;
 
+		/* From the first that allows it on, also where it is not. */
+		if (rier && (vma->vm_flags & VM_MAYEXEC))
+			prot |= PROT_EXEC;
+		newflags = calc_vm_prot_bits(prot) | (vma->vm_flags & ~rwx);
 		/* Four bits up stands whether it is allowed at all. */
 		if (newflags & ~(newflags >> 4) & rwx)
 			return -EACCES;

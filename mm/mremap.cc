@@ -125,10 +125,9 @@ static void move_ptes(struct vm_area_struct *vma, pmd_t *old_pmd,
 		drop_rmap_locks(vma);
 }
 
-/* Bytes that were moved: fewer than len when a table could not be had. */
-static kulong move_page_tables(struct vm_area_struct *vma, kulong old_addr,
-			       struct vm_area_struct *new_vma, kulong new_addr,
-			       kulong len, bool need_rmap_locks)
+kulong move_page_tables(struct vm_area_struct *vma, kulong old_addr,
+			struct vm_area_struct *new_vma, kulong new_addr,
+			kulong len, bool need_rmap_locks)
 {
 	const kulong old_end = old_addr + len;
 	struct mm_struct *mm = vma->vm_mm;

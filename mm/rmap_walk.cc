@@ -446,6 +446,20 @@ stop:
 	return false;
 }
 
+/* exec moves the ptes of such a stack without a lock that is known here. */
+static bool is_vma_temporary_stack(const struct vm_area_struct *vma)
+{
+	return (vma->vm_flags & VM_GROWSDOWN) &&
+	       (vma->vm_flags & VM_STACK_INCOMPLETE_SETUP) ==
+		   VM_STACK_INCOMPLETE_SETUP;
+}
+
+static bool invalid_migration_vma(struct vm_area_struct *vma, void *arg)
+{
+	(void)arg;
+	return is_vma_temporary_stack(vma);
+}
+
 static bool page_mapcount_is_zero(struct page *page)
 {
 	return !page_mapcount(page);
@@ -457,6 +471,13 @@ bool try_to_unmap(struct page *page, u32 flags)
 					page_mapcount_is_zero,
 					page_lock_anon_vma_read, NULL};
 
+	/*
+	 * Else an entry for migration might be left where the walk that takes
+	 * it out again does not look: exec changes vm_start of a temporary
+	 * stack before it moves the ptes.
+	 */
+	if ((flags & TTU_MIGRATION) && PageAnon(page))
+		rwc.invalid_vma = invalid_migration_vma;
 	rmap_walk(page, &rwc);
 	return !page_mapcount(page);
 }

@@ -38,6 +38,22 @@ static inline u64 seq_end(struct seq_file *m)
 	return m->count;
 }
 
+/*
+ * The path of an open file as far as it is known: true and *name is all but
+ * the '/' at its beginning.
+ */
+static inline bool file_path_lacks_slash(const struct file *file,
+					 const char **name)
+{
+	const struct dentry *dentry = file_dentry(file);
+
+	/* The directories stand before the name if there was room. */
+	*name = dentry->d_name.name;
+	if (*name >= dentry->d_iname && *name <= dentry->d_iname + NAME_MAX)
+		*name = dentry->d_iname;
+	return **name != '/';
+}
+
 /* task_mmu.cc: the line of /proc/PID/maps. */
 void show_map_vma(struct seq_file *m, const struct vm_area_struct *vma);
 

@@ -4,7 +4,7 @@
  * /proc/PID/maps (show_map_vma), and a walk over every pte in
  * place of /proc/PID/pagemap.
  *
- * Left out: [heap], [stack], [vdso] and other names.  Every
+ * Left out: [vdso] and names that ->name gives.  Every
  * file system has the device number 00:0f.
  *
  * Locks: none.  Nobody else runs while the harness looks.
@@ -29,13 +29,9 @@ static void seq_pad(struct seq_file *m)
 /* The path of an open file; a newline would end the line, so it is \012. */
 static void seq_file_path(struct seq_file *m, const struct file *file)
 {
-	const struct dentry *dentry = file_dentry(file);
-	const char *name = dentry->d_name.name;
+	const char *name;
 
-	/* The directories stand before the name if there was room. */
-	if (name >= dentry->d_iname && name <= dentry->d_iname + NAME_MAX)
-		name = dentry->d_iname;
-	if (*name != '/')
+	if (file_path_lacks_slash(file, &name))
 		seq_putc(m, '/');
 	for (; *name; name++) {
 		if (*name == '\n')
@@ -52,6 +48,7 @@ void show_map_vma(struct seq_file *m, const struct vm_area_struct *vma)
 	/* Two addresses, flags, offset, device and inode; as the kernel has
 	 * it, by the size of the modelled machine's pointer. */
 	const u64 width = 25 + sizeof(kulong) * 6 - 1;
+	const struct mm_struct *mm = vma->vm_mm;
 	const struct file *file = vma->vm_file;
 	const kulong flags = vma->vm_flags;
 	char line[128];
@@ -71,6 +68,13 @@ void show_map_vma(struct seq_file *m, const struct vm_area_struct *vma)
 	if (file) {
 		seq_pad(m);
 		seq_file_path(m, file);
+	} else if (vma->vm_start <= mm->brk && vma->vm_end >= mm->start_brk) {
+		seq_pad(m);
+		seq_puts(m, "[heap]");
+	} else if (vma->vm_start <= mm->start_stack &&
+		   vma->vm_end >= mm->start_stack) {
+		seq_pad(m);
+		seq_puts(m, "[stack]");
 	}
 	seq_putc(m, '\n');
 }

@@ -5,6 +5,7 @@
  *   copy_to_user, copy_from_user, clear_user        arch/x86/lib, arch/arm/lib
  *   get_user, put_user
  *   strncpy_from_user                               lib/strncpy_from_user.c
+ *   strnlen_user                                    lib/strnlen_user.c
  *   fault_in_pages_readable, _writeable             include/linux/pagemap.h
  *   copy_page_to_iter, copy_page_from_iter, iov_iter_*   lib/iov_iter.c
  *
@@ -145,6 +146,21 @@ klong strncpy_from_user(char *to, kulong from, klong count)
 			return done;
 	}
 	return count;
+}
+
+kulong strnlen_user(kulong str, kulong count)
+{
+	kulong len;
+
+	for (len = 0; len < count; len++) {
+		u64 byte;
+
+		if (get_user(&byte, str + len, 1))
+			return 0;
+		if (!byte)
+			return len + 1;
+	}
+	return count + 1;
 }
 
 /* The first byte of the range, then one in each page that follows. */

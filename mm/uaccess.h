@@ -45,6 +45,8 @@ kulong clear_user(kulong to, kulong n);
 /* 0 or -EFAULT; size 1, 2, 4 or 8 bytes within a page. */
 int get_user(u64 *value, kulong addr, u32 size);
 int put_user(u64 value, kulong addr, u32 size);
+/* Length with NUL; 0: fault; above count: longer than that. */
+kulong strnlen_user(kulong str, kulong count);
 /* Length without NUL (count when there is none), or -EFAULT. */
 klong strncpy_from_user(char *to, kulong from, klong count);
 /* Touch each page of the range: 0, or -EFAULT. */

@@ -120,7 +120,7 @@ struct mm_struct *task_grab_mm(struct task_struct *task, size_t count_offset)
 	return mm;
 }
 
-void task_clear_mm(void)
+void task_set_mm(struct mm_struct *mm)
 {
 	struct task_struct *task = current;
 
@@ -128,8 +128,7 @@ void task_clear_mm(void)
 			 FL_ACCESS_WRITE | FL_ACCESS_VOLATILE, FL_HERE);
 	fl_dirty(&task->mm, sizeof(task->mm));
 	raw_spin_lock(&task->alloc_lock);
-	__atomic_store_n(&task->mm, (struct mm_struct *)NULL,
-			 __ATOMIC_RELAXED);
+	__atomic_store_n(&task->mm, mm, __ATOMIC_RELAXED);
 	raw_spin_unlock(&task->alloc_lock);
 }
 

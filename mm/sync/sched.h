@@ -91,7 +91,8 @@ void set_current_state(u32 state);
  * count_offset bytes inside the mm was raised by one.
  */
 struct mm_struct *task_grab_mm(struct task_struct *task, size_t count_offset);
-void task_clear_mm(void); /* current's becomes NULL */
+/* current's becomes mm; NULL: none. */
+void task_set_mm(struct mm_struct *mm);
 /* True when the task was sleeping. */
 bool wake_up_process(struct task_struct *task);
 void send_sig(int sig, struct task_struct *task);

@@ -90,6 +90,8 @@ typedef u64 phys_addr_t; /* bytes */
 #define EINTR 4
 #define EIO 5
 #define ENXIO 6
+#define E2BIG 7
+#define ENOEXEC 8
 #define EBADF 9
 #define EAGAIN 11
 #define ENOMEM 12
@@ -108,6 +110,7 @@ typedef u64 phys_addr_t; /* bytes */
 #define ENOSYS 38
 #define ELOOP 40
 #define EOVERFLOW 75
+#define ELIBBAD 80
 #define EOPNOTSUPP 95
 #define EHWPOISON 133
 /* Never seen by a program: a signal is due first. */
