@@ -32,6 +32,8 @@ int main(int argc, char** argv) {
   arguments.push_back(nullptr);
 
   faultline::RegisterFaultBenchmarks();
+  faultline::RegisterCallBenchmarks();
+  faultline::RegisterScaleBenchmarks();
   faultline::RegisterMappedPagedBenchmarks();
   faultline::RegisterExploreBenchmarks();
   faultline::RegisterCramfsBuildBenchmarks();
@@ -44,6 +46,8 @@ int main(int argc, char** argv) {
   benchmark::RunSpecifiedBenchmarks(&results);
   std::ostream* out = results.on_console() ? &std::cout : &std::cerr;
   faultline::PrintFaultTable(results, out);
+  faultline::PrintCallTable(results, out);
+  faultline::PrintScaleTable(results, out);
   faultline::PrintMappedPagedTable(results, out);
   faultline::PrintExploreTable(results, out);
   faultline::PrintCramfsBuildTable(results, out);

@@ -2,6 +2,7 @@
 
 #include "bench/model_machine.h"
 
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -42,6 +43,8 @@ absl::StatusOr<std::unique_ptr<ModelMachine>> ModelMachine::Create(
   machine_options.cpus = 1;
   machine_options.ram_pages = options.ram_pages;
   machine_options.fault_around_bytes = options.fault_around_bytes;
+  machine_options.max_map_count = options.max_map_count;
+  machine_options.slab_bytes = options.slab_bytes;
   absl::StatusOr<std::unique_ptr<Machine>> machine =
       Machine::Create(*library, machine_options, options.image);
   if (!machine.ok()) return machine.status();
@@ -71,6 +74,19 @@ absl::Status ModelMachine::Run(absl::FunctionRef<void()> f) {
   const bool returned = host_->runtime.RunAs(host_->main, task_, f);
   if (returned && host_->log.first().empty()) return absl::OkStatus();
   return absl::InternalError(host_->log.first());
+}
+
+int64_t ModelMachine::ForkAndExit() {
+  task_struct** current = kernel().current_slot();
+  task_struct* child =
+      kernel().task_create(machine_->raw(), nullptr, "child", 0, host_->main);
+  if (child == nullptr) return -ENOMEM;
+  const int64_t result = kernel().sys_fork(child);
+  *current = child;
+  kernel().task_exit();
+  *current = task_;
+  kernel().task_free(child);
+  return result;
 }
 
 uint64_t ModelMachine::FreePages() const {

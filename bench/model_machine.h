@@ -28,6 +28,8 @@ struct ModelMachineOptions {
   std::vector<std::string> paths;               // opened once, at the start
   uint64_t ram_pages = 4096;
   uint32_t fault_around_bytes = 0;  // 0: the kernel's own
+  uint32_t max_map_count = 0;       // 0: the kernel's own
+  uint64_t slab_bytes = 0;          // 0: a machine's usual
 };
 
 class ModelMachine {
@@ -41,6 +43,10 @@ class ModelMachine {
   // `f` as the task: kernel calls marked [task] belong in here.  kInternal:
   // the kernel died, and `f` did not return, or it complained.
   absl::Status Run(absl::FunctionRef<void()> f);
+
+  // Within Run: a child of the task, with a copy of its memory, that ends at
+  // once.  0 or -errno.
+  int64_t ForkAndExit();
 
   const fl_kernel& kernel() const { return machine_->kernel(); }
   mm_struct* mm() const { return machine_->process(0); }

@@ -120,6 +120,33 @@ TEST_F(SmokeTest, EachFaultStandsBesideTheHosts) {
   }
 }
 
+TEST_F(SmokeTest, EachCallStandsBesideTheHosts) {
+  for (const char* name :
+       {"fork_empty", "fork_written", "brk", "mlock_munlock",
+        "dontneed_written", "dontneed_nothing", "mincore", "msync"}) {
+    for (const char* side : {"model", "host"}) {
+      EXPECT_TRUE(Has(absl::StrCat("call/", name, "/", side)))
+          << name << " " << side;
+    }
+    EXPECT_EQ(Value(absl::StrCat("call/", name, "/model"), "faults"), 0)
+        << name;
+  }
+}
+
+TEST_F(SmokeTest, CallsAreMadeAmongAMillionVmas) {
+  for (const char* call : {"find", "mmap", "place", "munmap"}) {
+    for (const char* vmas : {"1000", "10000", "100000", "1000000"}) {
+      const std::string name = absl::StrCat("scale/", call, "/", vmas);
+      ASSERT_TRUE(Has(name + "/model")) << name;
+      EXPECT_EQ(Value(name + "/model", "vmas"), std::stod(vmas));
+    }
+    EXPECT_TRUE(Has(absl::StrCat("scale/", call, "/1000/host"))) << call;
+  }
+  // The struct, and what a slab object carries.
+  EXPECT_GT(Value("scale/memory/model", "bytes_per_vma"), 150);
+  EXPECT_LT(Value("scale/memory/model", "bytes_per_vma"), 300);
+}
+
 TEST_F(SmokeTest, WhatIsCalledAFaultIsOne) {
   for (const char* name : {"anonymous_write", "anonymous_read",
                            "file_read_single", "private_file_write"}) {

@@ -17,6 +17,14 @@ namespace faultline {
 void RegisterFaultBenchmarks();
 void PrintFaultTable(const MedianReporter& results, std::ostream* out);
 
+// calls_benchmark.cc: further system calls, likewise.
+void RegisterCallBenchmarks();
+void PrintCallTable(const MedianReporter& results, std::ostream* out);
+
+// scale_benchmark.cc: what calls and memory cost with up to a million vmas.
+void RegisterScaleBenchmarks();
+void PrintScaleTable(const MedianReporter& results, std::ostream* out);
+
 // mapped_paged_benchmark.cc: a file of an image, mapped where it is or paged.
 void RegisterMappedPagedBenchmarks();
 void PrintMappedPagedTable(const MedianReporter& results, std::ostream* out);

@@ -72,10 +72,7 @@ static void tlb_flush_mmu_tlbonly(struct mmu_gather *tlb)
 
 static void tlb_flush_mmu_free(struct mmu_gather *tlb)
 {
-	u32 i;
-
-	for (i = 0; i < tlb->nr; i++)
-		put_page(tlb->pages[i]);
+	release_pages(tlb->pages, tlb->nr);
 	tlb->nr = 0;
 }
 

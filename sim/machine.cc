@@ -80,7 +80,8 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Create(
   config.cpus = options.cpus;
   config.ram_pages =
       options.ram_pages ? options.ram_pages : MachineOptions::kDefaultRamPages;
-  config.slab_bytes = MachineOptions::kSlabBytes;
+  config.slab_bytes =
+      options.slab_bytes ? options.slab_bytes : MachineOptions::kSlabBytes;
   config.rom_bytes = (image->size() + 4095) & ~uint64_t{4095};
   config.rom_phys = image->empty() ? 0 : MachineOptions::kRomPhys;
   config.max_map_count = options.max_map_count;

@@ -43,7 +43,8 @@ class TaskRunner {
 struct MachineOptions {
   std::string variant;
   uint32_t cpus = 2;
-  uint64_t ram_pages = 0;  // 0: kDefaultRamPages
+  uint64_t ram_pages = 0;   // 0: kDefaultRamPages
+  uint64_t slab_bytes = 0;  // 0: kSlabBytes
   uint32_t max_map_count = 0, fault_around_bytes = 0;
   std::vector<std::string> fixes_off, fixes_on;
   bool pat = true;  // x86: CONFIG_X86_PAT

@@ -16,7 +16,8 @@
 // To only wait counts as taking the lock for read and releasing it: deadlock
 // and ordering are the same as if it had.
 //
-// Left out: PG_waiters (the bucket is always looked at), exclusive I/O waits.
+// Left out: PG_waiters (whether the bucket is empty says as much), exclusive
+// I/O waits.
 // Locks: bucket->lock, raw.  Waiters stand on the waiting tasks' stacks.
 
 #include "mm/sync/internal.h"
@@ -79,11 +80,22 @@ bool finish_wait(struct bit_wait_bucket *bucket, struct BitWaiter *waiter)
 	return woken;
 }
 
+// Without the lock (waitqueue_active).  A waiter queues, then looks at the bit
+// again; a waker clears the bit, then looks here; both are fully ordered, so
+// one of them sees the other.
+FL_NO_TSAN bool bucket_has_waiters(const struct bit_wait_bucket *bucket)
+{
+	return __atomic_load_n(&bucket->waiters.next, __ATOMIC_SEQ_CST) !=
+	       &bucket->waiters;
+}
+
 void wake_up_bit(int nr, kulong *word)
 {
 	struct bit_wait_bucket *bucket = bucket_of(word);
 	struct BitWaiter *waiter, *next;
 
+	if (likely(!bucket_has_waiters(bucket)))
+		return;
 	fl_dirty(bucket, sizeof(*bucket));
 	raw_spin_lock(&bucket->lock);
 	list_for_each_entry_safe(waiter, next, &bucket->waiters,

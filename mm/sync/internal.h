@@ -105,6 +105,15 @@ static inline void fl_copy(void *to, const void *from, size_t bytes)
 #endif
 }
 
+/* For a look that a lock or a full barrier elsewhere makes harmless. */
+#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#define FL_NO_TSAN __attribute__((no_sanitize_thread, noinline))
+#elif defined(__clang__)
+#define FL_NO_TSAN __attribute__((no_sanitize("thread"), noinline))
+#else
+#define FL_NO_TSAN
+#endif
+
 #define FL_SPINS 64 /* of a waiting thread, before it gives up its CPU */
 
 /* Locks inside the primitives: no events, never held across one. */
@@ -135,6 +144,10 @@ static inline void raw_spin_lock_init(spinlock_t *lock, const char *name)
 /* ---- sched.cc ---- */
 /* A signal that ends a sleep in this state is pending on current. */
 bool signal_pending_state(u32 state);
+
+/* ---- swap.cc ---- */
+/* Pages that nobody refers to any more: off the list, those that are on it. */
+void release_lru_pages(struct machine *machine, struct page **pages, u32 nr);
 
 /* ---- page_alloc.cc ---- */
 /* Sets up mem_map and puts every frame on the free list. */

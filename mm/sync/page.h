@@ -134,6 +134,9 @@ void get_page(struct page *page);
 bool get_page_unless_zero(struct page *page);
 /* Drops a reference; the last one frees the page. */
 void put_page(struct page *page);
+/* The same for nr pages, whose array it writes over; what is freed leaves the
+ * LRU list, and goes to the allocator, in one go. */
+void release_pages(struct page **pages, u32 nr);
 
 /*
  * Takes all `count` references at once, so that nobody can take another: true

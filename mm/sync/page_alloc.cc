@@ -47,20 +47,26 @@ struct page *pop_free_page(struct machine *machine)
 	return page;
 }
 
-void push_free_page(struct machine *machine, struct page *page)
+void push_free_pages(struct machine *machine, struct page **pages, u32 nr)
 {
+	u32 i;
+
 	raw_spin_lock(&machine->free_lock);
-	fl_dirty(page, sizeof(*page));
 	list_dirty(&machine->free_pages);
 	fl_dirty(&machine->nr_free, sizeof(machine->nr_free));
-	if (free_list_is_fifo) {
-		list_dirty(machine->free_pages.prev);
-		list_add_tail(&page->lru, &machine->free_pages);
-	} else {
-		list_dirty(machine->free_pages.next);
-		list_add(&page->lru, &machine->free_pages);
+	for (i = 0; i < nr; i++) {
+		struct page *page = pages[i];
+
+		fl_dirty(page, sizeof(*page));
+		if (free_list_is_fifo) {
+			list_dirty(machine->free_pages.prev);
+			list_add_tail(&page->lru, &machine->free_pages);
+		} else {
+			list_dirty(machine->free_pages.next);
+			list_add(&page->lru, &machine->free_pages);
+		}
 	}
-	machine->nr_free++;
+	machine->nr_free += nr;
 	raw_spin_unlock(&machine->free_lock);
 }
 
@@ -83,12 +89,12 @@ void free_pages_check(struct page *page)
 		fl_warn(FL_REPORT_BAD, __FILE__, __LINE__, __func__, bad);
 }
 
-void free_hot_page(struct page *page, const void *pc)
+// All of a page's end but its way off the LRU list and onto the free list.
+void free_page_prepare(struct machine *machine, struct page *page,
+		       const void *pc)
 {
-	struct machine *machine = current_machine();
 	void *frame = frame_of(machine, page);
 
-	__page_cache_release(page);
 	// The last anon user's mark is not a mapping that is still there.
 	fl_dirty(page, sizeof(*page));
 	if ((uintptr_t)page->mapping & PAGE_MAPPING_ANON)
@@ -96,7 +102,15 @@ void free_hot_page(struct page *page, const void *pc)
 	free_pages_check(page);
 	fl_event_at(FL_EV_PAGE_FREE, frame, PAGE_SIZE, 0, "page", pc);
 	fl_poison(frame, PAGE_SIZE);
-	push_free_page(machine, page);
+}
+
+void free_hot_page(struct page *page, const void *pc)
+{
+	struct machine *machine = current_machine();
+
+	__page_cache_release(page);
+	free_page_prepare(machine, page, pc);
+	push_free_pages(machine, &page, 1);
 }
 
 // Drops a reference; true when it was the last.
@@ -200,6 +214,23 @@ void put_page(struct page *page)
 {
 	if (put_page_testzero(page, FL_HERE))
 		free_hot_page(page, FL_HERE);
+}
+
+void release_pages(struct page **pages, u32 nr)
+{
+	struct machine *machine = current_machine();
+	const void *pc = FL_HERE;
+	u32 i, last = 0;
+
+	for (i = 0; i < nr; i++)
+		if (put_page_testzero(pages[i], pc))
+			pages[last++] = pages[i];
+	if (!last)
+		return;
+	release_lru_pages(machine, pages, last);
+	for (i = 0; i < last; i++)
+		free_page_prepare(machine, pages[i], pc);
+	push_free_pages(machine, pages, last);
 }
 
 bool page_ref_freeze(struct page *page, int count)

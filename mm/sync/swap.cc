@@ -2,7 +2,8 @@
 //
 // The list of pages that reclaim and compaction look through (mm/swap.c,
 // mm/vmscan.c): lru_cache_add, isolate_lru_page, putback_lru_page,
-// __page_cache_release, and isolate_lru_pages for one page.
+// __page_cache_release, the part of release_pages that concerns the list, and
+// isolate_lru_pages for one page.
 //
 // A page is on the list iff PG_lru is set.  The list holds no reference: who
 // takes a page off to work on it takes one first, and a page whose count has
@@ -114,6 +115,17 @@ void putback_lru_page(struct page *page)
 {
 	lru_cache_add(page);
 	put_page(page);
+}
+
+void release_lru_pages(struct machine *machine, struct page **pages, u32 nr)
+{
+	u32 i;
+
+	raw_spin_lock(&machine->lru_lock);
+	for (i = 0; i < nr; i++)
+		if (PageLRU(pages[i]))
+			del_page_from_lru_list(machine, pages[i]);
+	raw_spin_unlock(&machine->lru_lock);
 }
 
 void __page_cache_release(struct page *page)
