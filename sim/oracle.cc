@@ -93,6 +93,7 @@ void Oracle::Reset(const Oracle& snapshot) {
     mine.running = mine.floating = mine.forks = 0;
     mine.blind = base.blind;
     mine.brk = base.brk;
+    mine.stacks = base.stacks;
   }
 }
 
@@ -140,7 +141,7 @@ uint32_t Oracle::Touch(Process& process, uint64_t number) {
   if (added) {
     Page& page = process.pages.emplace_back();
     page.number = number;
-    page.configs.push_back({kUnmappedId, 0});
+    page.configs.push_back({process.Nothing(number), 0});
   }
   Page& page = process.pages[index];
   if (!page.touched) {
@@ -157,13 +158,14 @@ uint32_t Oracle::Touch(Process& process, uint64_t number) {
 bool Oracle::Step(int slot, uint64_t page, Config config, Config* next) {
   const Running& running = running_[static_cast<size_t>(slot)];
   const ResolvedOp& op = running.op;
+  const Process& process = processes_[static_cast<size_t>(running.process)];
   uint64_t made = ProgressOf(config.progress, slot);
   if (made >= Steps(op)) return false;
   const State& state = states_[config.state];
   next->progress = WithProgress(config.progress, slot, made + 1);
   if (op.kind == OpKind::kMmap) {
     if (op.fixed) {
-      next->state = made == 0 ? kUnmappedId : running.mapped;
+      next->state = made == 0 ? process.Nothing(page) : running.mapped;
       return true;
     }
     if (state.kind != Kind::kUnmapped && state.kind != Kind::kUnknown) {
@@ -178,9 +180,9 @@ bool Oracle::Step(int slot, uint64_t page, Config config, Config* next) {
   if (op.kind == OpKind::kMremap) {
     return StepRemap(slot, page, config, made, next);
   }
-  if (op.kind == OpKind::kBrk) return StepBrk(slot, config, next);
+  if (op.kind == OpKind::kBrk) return StepBrk(slot, page, config, next);
   if (op.kind == OpKind::kMunmap) {
-    next->state = kUnmappedId;
+    next->state = process.Nothing(page);
     return true;
   }
   if (state.kind == Kind::kUnmapped) return false;
@@ -318,10 +320,6 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
     return -1;
   }
   bool floating = op.kind == OpKind::kMmap && !op.fixed;
-  if (op.kind == OpKind::kMmap && (op.flags & kMapGrowsdown)) {
-    process.blind = true;
-    return -1;
-  }
   // The kernel refuses calls on addresses between pages.
   if (!access && !wide && !fork && !floating && op.kind != OpKind::kBrk &&
       op.address % kPageSize != 0) {
@@ -354,6 +352,11 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   if (fork) {
     process.forks |= 1u << slot;
     running.anywhere = process.floating != 0;
+    running.brk_calls = process.brk_calls;
+    ForEachRunning(process.running, [&](Running& other) {
+      // It may end before the fork, which then knows nothing.
+      if (other.op.kind == OpKind::kBrk) running.brk_calls = ~uint64_t{0};
+    });
     for (uint32_t page = 0; page < process.pages.size(); ++page) {
       Witness(slot, process, page);
     }
@@ -372,7 +375,10 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
     return -1;
   }
   uint64_t first = op.address / kPageSize;
-  if (op.kind == OpKind::kMmap) running.mapped = MappedState(op, first);
+  if (op.kind == OpKind::kMmap) {
+    running.mapped = MappedState(op, first);
+    if (op.flags & kMapGrowsdown) AddStack(process, first, pages);
+  }
   for (uint64_t number = first; number < first + pages; ++number) {
     uint32_t page = Touch(process, number);
     Attach(process, page, slot);
@@ -398,6 +404,26 @@ void Oracle::BeginFloating(Process& process, int slot) {
       CloseAndShow(process, page);
     }
   });
+}
+
+void Oracle::AddStack(Process& process, uint64_t first, uint64_t pages) {
+  const uint64_t begin = first - std::min(first, kStackPages);
+  process.stacks.emplace_back(begin, first + pages);
+  for (Page& page : process.pages) {
+    if (page.number - begin >= first + pages - begin) continue;
+    if (!page.touched) {
+      page.touched = true;
+      process.touched.push_back(
+          static_cast<uint32_t>(&page - process.pages.data()));
+    }
+    for (Config& config : page.configs) {
+      if (config.state == kUnmappedId) config.state = kUnknownId;
+    }
+    ForEachRunning(page.running, [&](Running& other) {
+      other.seen.push_back(kUnknownId);
+      other.moved[page.number].push_back(kUnknownId);
+    });
+  }
 }
 
 void Oracle::Release(int slot) {
@@ -480,6 +506,9 @@ std::optional<std::string> Oracle::EndFloating(int slot,
   uint64_t count = success ? PagesOf(running.op.length) : 0;
   std::optional<std::string> violation;
   StateId mapped = success ? MappedState(running.op, first) : kUnmappedId;
+  if (success && (running.op.flags & kMapGrowsdown)) {
+    AddStack(process, first, count);
+  }
   for (uint32_t index : running.pages) {
     Page& page = process.pages[index];
     bool here = page.number - first < count;

@@ -64,8 +64,9 @@
 //   - an access to the new place of an mremap that has not returned: anything;
 //   - after an mremap whose source others changed while it ran, each of the
 //     states that the source was in;
-//   - everything in a process after an mremap of length 0, after an mmap that
-//     grows down, and after a brk beside another or before one that asked where
+//   - what is not mapped within kStackPages below a mapping that grows down;
+//   - everything in a process after an mremap of length 0, and after a brk
+//     beside another or before one that asked where
 //     the heap ends;
 //   - ENOMEM of anything, and death by SIGKILL of any access;
 //   - a child's page may be any of what was possible for the parent's while
@@ -187,6 +188,7 @@ class Oracle {
   static constexpr size_t kMaxWritten = 28;
   static constexpr uint64_t kMaxPages = 65536;
   static constexpr int kMaxRunning = 32;
+  static constexpr uint64_t kStackPages = 2048;  // RLIMIT_STACK
 
   explicit Oracle(const OracleFiles& files);
   // A copy starts with the same knowledge; nothing may be running.
@@ -289,7 +291,18 @@ class Oracle {
     uint32_t floating = 0;  // those that are mmaps, not fixed
     uint32_t forks = 0;     // those that are forks
     bool blind = false;
-    uint64_t brk = 0;  // end of the heap, bytes; 0: nobody has said
+    uint64_t brk = 0;        // end of the heap, bytes; 0: nobody has said
+    uint64_t brk_calls = 0;  // that may change it, begun so far
+    // Pages that a stack may grow over, [first, second): where nothing is
+    // mapped there, anything may be by the next access.
+    std::vector<std::pair<uint64_t, uint64_t>> stacks;
+
+    StateId Nothing(uint64_t number) const {
+      for (const auto& [first, last] : stacks) {
+        if (number - first < last - first) return kUnknownId;
+      }
+      return kUnmappedId;
+    }
   };
   struct Running {
     bool used = false;
@@ -303,7 +316,8 @@ class Oracle {
     absl::flat_hash_map<uint64_t, absl::InlinedVector<StateId, 2>> moved;
     // fork: what each page (by its index) may have been so far.
     absl::flat_hash_map<uint32_t, std::vector<StateId>> seen_of_page;
-    bool anywhere = false;  // fork: a mapping may be where nobody looked
+    bool anywhere = false;   // fork: a mapping may be where nobody looked
+    uint64_t brk_calls = 0;  // fork: of the process, when it began
   };
   // An mremap in pages.
   struct Remap {
@@ -343,6 +357,8 @@ class Oracle {
   std::string AccessViolation(const Running& running, const Page& page,
                               const OpResult& result) const;
   void BeginFloating(Process& process, int slot);
+  // There is, or may be, a mapping that grows down at these pages.
+  void AddStack(Process& process, uint64_t first, uint64_t pages);
   // oracle_remap.cc.  False: the process is blind now.
   static Remap RemapOf(const ResolvedOp& op);
   bool BeginRemap(Process& process, int slot);
@@ -352,7 +368,7 @@ class Oracle {
   std::vector<StateId> MovedStates(int slot, uint64_t first, uint64_t number);
   std::optional<std::string> EndRemap(int slot, const OpResult& result);
   bool BeginBrk(Process& process, int slot);
-  bool StepBrk(int slot, const Config& config, Config* next);
+  bool StepBrk(int slot, uint64_t page, const Config& config, Config* next);
   std::optional<std::string> EndBrk(int slot, const OpResult& result);
   template <typename F>
   void ForEachRunning(uint32_t slots, F f) {

@@ -143,6 +143,58 @@ TEST_F(OracleCopyTest, ChildHasNotWhatIsNotForIt) {
             "load got SIGSEGV wrongly");
 }
 
+class OracleStackTest : public OracleTest {
+ protected:
+  static constexpr uint64_t kStack = kBase + 4096 * kPage;
+  static ResolvedOp MmapStack(uint64_t address, uint64_t pages) {
+    ResolvedOp op = Mmap(address, pages, kR | kW, -1);
+    op.flags = kMapGrowsdown;
+    return op;
+  }
+};
+
+TEST_F(OracleStackTest, WhatLiesBelowAStackMayBeAnythingAndNoMore) {
+  EXPECT_EQ(Run(LoadAt(kStack - 1), MapErr()), "");
+  RunMmap(MmapStack(kStack, 2));
+  for (const OpResult& result : {MapErr(), Loaded(0), Loaded(7)}) {
+    EXPECT_EQ(Run(LoadAt(kStack - 1), result), "");
+    EXPECT_EQ(Run(LoadAt(kStack - 2048 * kPage), result), "");
+  }
+  EXPECT_EQ(Run(LoadAt(kStack), Loaded(7)), "load gave wrong bytes");
+  EXPECT_EQ(Run(LoadAt(kStack - 2048 * kPage - 1), Loaded(0)),
+            "load succeeded where it never could");
+  EXPECT_EQ(Run(LoadAt(kStack + 2 * kPage), Loaded(0)),
+            "load succeeded where it never could");
+}
+
+TEST_F(OracleStackTest, AStackGrowsAgainOverWhatWasUnmapped) {
+  RunMmap(MmapStack(kStack, 2));
+  Run(Munmap(kStack - kPage, 2), Returned(0));
+  EXPECT_EQ(Run(LoadAt(kStack), Loaded(0)), "");
+  EXPECT_EQ(Run(LoadAt(kStack), MapErr()), "");
+  RunMmap(Mmap(kStack - kPage, 1, kR));
+  EXPECT_EQ(Run(LoadAt(kStack - kPage), MapErr()), "load got SIGSEGV wrongly");
+}
+
+TEST_F(OracleStackTest, AStackThatMovesGrowsThere) {
+  RunMmap(MmapStack(kStack, 2));
+  const uint64_t to = kStack + 8192 * kPage;
+  Run(MremapTo(kStack, 2, 2, to), Returned(static_cast<int64_t>(to)));
+  EXPECT_EQ(Run(LoadAt(to - 1), Loaded(0)), "");
+  EXPECT_EQ(Run(LoadAt(to - 2048 * kPage - 1), Loaded(0)),
+            "load succeeded where it never could");
+}
+
+TEST_F(OracleStackTest, SnapshotKnowsTheStacks) {
+  const Oracle snapshot = oracle_;
+  oracle_.Reset(snapshot);
+  RunMmap(MmapStack(kStack, 2));
+  EXPECT_EQ(Run(LoadAt(kStack - 1), Loaded(0)), "");
+  oracle_.Reset(snapshot);
+  EXPECT_EQ(Run(LoadAt(kStack - 1), Loaded(0)),
+            "load succeeded where it never could");
+}
+
 TEST_F(OracleCopyTest, MremapThatIsRefusedAtOnceChangesNothing) {
   RunMmap(Mmap(kBase, 4, kR | kW, -1));
   Run(StoreAt(kBase, 7), OpResult());

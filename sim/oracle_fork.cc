@@ -46,10 +46,13 @@ void Oracle::EndFork(int slot, const OpResult& result) {
     child.blind = true;
     return;
   }
+  child.stacks = parent.stacks;
+  const bool heap_known = running.brk_calls == parent.brk_calls;
+  child.brk = heap_known ? parent.brk : 0;
   for (auto& [index, seen] : running.seen_of_page) {
     Page& from = parent.pages[index];
     for (StateId& id : seen) {
-      if (states_[id].no_fork) id = kUnmappedId;
+      if (states_[id].no_fork) id = child.Nothing(from.number);
     }
     // What both may write to is followed for neither from here on.
     auto common = [&](StateId id) {

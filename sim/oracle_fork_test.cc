@@ -96,6 +96,33 @@ TEST_F(OracleForkTest, SharedAnonymousMemoryIsFollowedForNeither) {
   EXPECT_EQ(Run(LoadAt(kBase), Loaded(0xaa)), "");
 }
 
+TEST_F(OracleForkTest, ChildKnowsWhereItsHeapEnds) {
+  Run(Brk(0), Returned(kBase));
+  Run(Brk(kBase + kPage), Returned(kBase + kPage));
+  Run(Fork(1), Returned(0));
+  EXPECT_EQ(Run(Brk(kBase + 2 * kPage), Returned(kBase + 2 * kPage), 1), "");
+  EXPECT_EQ(Run(LoadAt(kBase + kPage), Loaded(0), 1), "");
+  EXPECT_EQ(Run(LoadAt(kBase + 2 * kPage), Loaded(0), 1),
+            "load succeeded where it never could");
+  EXPECT_EQ(Run(LoadAt(kBase + kPage), MapErr()), "");
+}
+
+TEST_F(OracleForkTest, HeapThatChangedBesideTheForkIsUnknown) {
+  Run(Brk(0), Returned(kBase));
+  Oracle::OpId fork = oracle_.Begin(0, Fork(1));
+  Run(Brk(kBase + kPage), Returned(kBase + kPage));
+  oracle_.End(fork, Returned(0));
+  Run(Brk(kBase + 2 * kPage), Returned(kBase + 2 * kPage), 1);
+  EXPECT_EQ(oracle_.Describe(1, kBase), "anything");
+
+  Oracle::OpId brk = oracle_.Begin(0, Brk(kBase + 2 * kPage));
+  fork = oracle_.Begin(0, Fork(2));
+  oracle_.End(brk, Returned(kBase + 2 * kPage));
+  oracle_.End(fork, Returned(0));
+  Run(Brk(kBase + 2 * kPage), Returned(kBase + 2 * kPage), 2);
+  EXPECT_EQ(oracle_.Describe(2, kBase), "anything");
+}
+
 TEST_F(OracleForkTest, ResetForgetsTheChild) {
   RunMmap(Mmap(kBase, 1, kR));
   const Oracle snapshot = oracle_;

@@ -63,7 +63,9 @@ bool Oracle::BeginRemap(Process& process, int slot) {
 
 bool Oracle::StepRemap(int slot, uint64_t page, const Config& config,
                        uint64_t made, Config* next) {
-  const ResolvedOp& op = running_[static_cast<size_t>(slot)].op;
+  const Running& running = running_[static_cast<size_t>(slot)];
+  const Process& process = processes_[static_cast<size_t>(running.process)];
+  const ResolvedOp& op = running.op;
   const Remap remap = RemapOf(op);
   const State& state = states_[config.state];
   if (page - remap.source < remap.old_pages) {
@@ -73,12 +75,12 @@ bool Oracle::StepRemap(int slot, uint64_t page, const Config& config,
       // There is nothing to move where nothing is mapped.
       if (!op.may_move || state.kind == Kind::kUnmapped) return false;
     }
-    next->state = kUnmappedId;
+    next->state = process.Nothing(page);
     return true;
   }
   if (op.fixed) {
     // What it will be is known at the end.
-    next->state = made == 0 ? kUnmappedId : kUnknownId;
+    next->state = made == 0 ? process.Nothing(page) : kUnknownId;
     return true;
   }
   if (made != 0 ||
@@ -165,6 +167,10 @@ std::optional<std::string> Oracle::EndRemap(int slot, const OpResult& result) {
   }
   const bool moved = success && address != op.address;
   const uint64_t first = success ? address / kPageSize : 0;
+  // What has moved may be what grows.
+  if (success && !process.stacks.empty()) {
+    AddStack(process, first, remap.new_pages);
+  }
   auto is_source = [&](uint64_t number) {
     return number - remap.source < remap.old_pages;
   };
@@ -273,6 +279,7 @@ bool Oracle::BeginBrk(Process& process, int slot) {
   }
   // 0 is below every heap: a question.
   if (op.value == 0) return true;
+  ++process.brk_calls;
   const uint64_t old_end = PagesOf(process.brk), new_end = PagesOf(op.value);
   const uint64_t begin = std::min(old_end, new_end);
   const uint64_t end = std::max(old_end, new_end);
@@ -297,14 +304,16 @@ bool Oracle::BeginBrk(Process& process, int slot) {
   return true;
 }
 
-bool Oracle::StepBrk(int slot, const Config& config, Config* next) {
+bool Oracle::StepBrk(int slot, uint64_t page, const Config& config,
+                     Config* next) {
   const Running& running = running_[static_cast<size_t>(slot)];
+  const Process& process = processes_[static_cast<size_t>(running.process)];
   const Kind kind = states_[config.state].kind;
   // It never grows over a mapping.
   if (running.op.fixed && kind != Kind::kUnmapped && kind != Kind::kUnknown) {
     return false;
   }
-  next->state = running.op.fixed ? running.mapped : kUnmappedId;
+  next->state = running.op.fixed ? running.mapped : process.Nothing(page);
   return true;
 }
 

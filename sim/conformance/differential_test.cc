@@ -169,6 +169,10 @@ task A
   EXPECT_EQ(differs([](SerialRun* r) { r->steps[3].value = -12; }), "result");
   EXPECT_EQ(differs([](SerialRun* r) { r->steps[4].loaded++; }), "bytes");
   EXPECT_EQ(differs([](SerialRun* r) { r->steps[5].maps.clear(); }), "maps");
+  EXPECT_EQ(differs([](SerialRun* r) {
+              r->steps[5].maps[0].flags ^= ParseVmFlags("dc");
+            }),
+            "maps");
   EXPECT_EQ(differs([](SerialRun* r) { r->pages[0].words[3]++; }), "bytes");
   EXPECT_EQ(differs([](SerialRun* r) { r->died = "BUG"; }), "died");
   EXPECT_EQ(differs([](SerialRun*) {}), "nothing");

@@ -134,8 +134,14 @@ class Generator {
       op.shared = OneIn(4);
       if (OneIn(40)) op.offset.bytes = 1 + Below(4095);
     }
+    if (op.file.empty()) {
+      op.shared = OneIn(8);
+      // 4.13 charges for pages that such a mapping grows by, and does not
+      // give back what it does not account.
+      if (OneIn(12) && (op.prot & kProtWrite)) op.flags |= kMapGrowsdown;
+    }
     if (OneIn(10)) op.flags |= kMapPopulate;
-    if (OneIn(10)) op.flags |= kMapNoreserve;
+    if (OneIn(10) && !(op.flags & kMapGrowsdown)) op.flags |= kMapNoreserve;
     if (OneIn(12)) op.flags |= kMapLocked;
     return op;
   }

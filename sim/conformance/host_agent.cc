@@ -102,32 +102,55 @@ Signal Access(bool store, uint64_t address, uint32_t size, uint64_t* value) {
 
 int64_t Result(int64_t value) { return value == -1 ? -errno : value; }
 
-// The range of one line of maps; false at the end of the text.
-bool NextRange(const char** at, const char* end, uint64_t* first,
-               uint64_t* last) {
+bool Hex(const char** at, const char* end, uint64_t* number) {
   const char* p = *at;
-  uint64_t numbers[2] = {0, 0};
-  for (uint64_t& number : numbers) {
-    for (; p < end; ++p) {
-      const char c = *p;
-      int digit;
-      if (c >= '0' && c <= '9') {
-        digit = c - '0';
-      } else if (c >= 'a' && c <= 'f') {
-        digit = c - 'a' + 10;
-      } else {
-        break;
-      }
-      number = number * 16 + static_cast<uint64_t>(digit);
+  *number = 0;
+  for (; p < end; ++p) {
+    const char c = *p;
+    if (c >= '0' && c <= '9') {
+      *number = *number * 16 + static_cast<uint64_t>(c - '0');
+    } else if (c >= 'a' && c <= 'f') {
+      *number = *number * 16 + static_cast<uint64_t>(c - 'a') + 10;
+    } else {
+      break;
     }
-    if (p == end) return false;
-    ++p;
   }
-  while (p < end && *p != '\n') ++p;
-  *at = p < end ? p + 1 : end;
-  *first = numbers[0];
-  *last = numbers[1];
+  const bool any = p > *at;
+  *at = p;
+  return any;
+}
+
+// A line of maps or smaps, with its newline.
+struct Line {
+  const char *begin, *end;
+  bool range;  // it is a mapping's first
+  uint64_t first, last;
+
+  bool StartsWith(const char* text) const {
+    const size_t length = strlen(text);
+    return static_cast<size_t>(end - begin) >= length &&
+           memcmp(begin, text, length) == 0;
+  }
+};
+
+// False at the end of the text.
+bool NextLine(const char** at, const char* end, Line* line) {
+  if (*at == end) return false;
+  const char* p = line->begin = *at;
+  while (*at < end && **at != '\n') ++*at;
+  if (*at < end) ++*at;
+  line->end = *at;
+  line->range = Hex(&p, line->end, &line->first) && p < line->end &&
+                *p++ == '-' && Hex(&p, line->end, &line->last);
   return true;
+}
+
+// Likewise of the next mapping.
+bool NextRange(const char** at, const char* end, Line* line) {
+  while (NextLine(at, end, line)) {
+    if (line->range) return true;
+  }
+  return false;
 }
 
 class Agent {
@@ -145,7 +168,7 @@ class Agent {
     strncpy(shared_->complaint, what, sizeof(shared_->complaint) - 1);
     return false;
   }
-  // /proc/self/maps, at the end of the used part of shared_->maps, all of it
+  // /proc/self/smaps, at the end of the used part of shared_->maps, all of it
   // or at least as far as the ceiling; its length, 0 if there is no room.
   uint32_t ReadMaps();
   bool OpenMaps();
@@ -187,10 +210,10 @@ uint32_t Agent::ReadMaps() {
     // The kernel gives whole lines.  All libraries lie above the ceiling.
     const char* at = text + length;
     length += static_cast<uint32_t>(got);
-    uint64_t first = 0, last = 0;
+    Line line;
     if (got == 0 || (shared_->windows.ceiling != 0 &&
-                     NextRange(&at, text + length, &first, &last) &&
-                     first > shared_->windows.ceiling)) {
+                     NextRange(&at, text + length, &line) &&
+                     line.first > shared_->windows.ceiling)) {
       return length;
     }
   }
@@ -208,12 +231,13 @@ bool Agent::MakeWindow() {
     const uint64_t at = reinterpret_cast<uint64_t>(probe);
     munmap(probe, kPage);
     const uint32_t length = ReadMaps();
-    if (length == 0) return Fail("cannot read /proc/self/maps");
+    if (length == 0) return Fail("cannot read /proc/self/smaps");
     const char* text = shared_->maps;
-    uint64_t hole = 0, first = 0, last = 0;
-    while (NextRange(&text, shared_->maps + length, &first, &last) &&
-           first < at) {
-      hole = last;
+    uint64_t hole = 0, first = 0;
+    Line line;
+    while (NextRange(&text, shared_->maps + length, &line) &&
+           (first = line.first) < at) {
+      hole = line.last;
     }
     if (first <= at) return Fail("nothing is mapped above the hole");
     const bool large = first - hole > 4 * kWindowBytes;
@@ -252,8 +276,8 @@ bool Agent::Prepare() {
 }
 
 bool Agent::OpenMaps() {
-  maps_fd_ = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  return maps_fd_ >= 0 || Fail("no /proc/self/maps");
+  maps_fd_ = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC);
+  return maps_fd_ >= 0 || Fail("no /proc/self/smaps");
 }
 
 // As the model's processes are: no capability, and the limit of 4.13.
@@ -334,20 +358,23 @@ uint64_t Agent::HashUser(uint64_t address, uint64_t bytes) {
   return HashBytes(shared_->read_buffer, bytes);
 }
 
-// Of the text that was just read, only what the program mapped stays.
+// Of the text that was just read, only what the program mapped stays, and of
+// that the line of maps and the flags.
 bool Agent::KeepWindowLines(StepRecord* step) {
   const uint32_t length = ReadMaps();
-  if (length == 0) return Fail("/proc/self/maps does not fit");
+  if (length == 0) return Fail("/proc/self/smaps does not fit");
   const char* const begin = shared_->maps + shared_->maps_used;
   const char* const end = begin + length;
   const char* text = begin;
   uint32_t kept = 0;
-  uint64_t first = 0, last = 0;
-  for (const char* line = text; NextRange(&text, end, &first, &last);
-       line = text) {
-    if (!shared_->windows.Inside(first, last - first)) continue;
-    const size_t bytes = static_cast<size_t>(text - line);
-    memmove(shared_->maps + shared_->maps_used + kept, line, bytes);
+  bool inside = false;
+  for (Line line; NextLine(&text, end, &line);) {
+    if (line.range) {
+      inside = shared_->windows.Inside(line.first, line.last - line.first);
+    }
+    if (!inside || !(line.range || line.StartsWith("VmFlags:"))) continue;
+    const size_t bytes = static_cast<size_t>(line.end - line.begin);
+    memmove(shared_->maps + shared_->maps_used + kept, line.begin, bytes);
     kept += static_cast<uint32_t>(bytes);
   }
   step->maps_begin = shared_->maps_used;
@@ -475,13 +502,11 @@ void Agent::DoOp(const CompiledOp& op, StepRecord* step) {
 void Agent::SamplePages(int32_t process, const StepRecord& last) {
   const char* text = shared_->maps + last.maps_begin;
   const char* const end = shared_->maps + last.maps_end;
-  uint64_t first = 0, beyond = 0;
-  for (const char* line = text; NextRange(&text, end, &first, &beyond);
-       line = text) {
-    const char* flags = line;
+  for (Line line; NextRange(&text, end, &line);) {
+    const char* flags = line.begin;
     while (*flags != ' ') ++flags;
     if (flags[1] != 'r') continue;
-    for (uint64_t at = first; at < beyond; at += kPage) {
+    for (uint64_t at = line.first; at < line.last; at += kPage) {
       if (shared_->sample_count == SerialRun::kMaxSamples) return;
       SampleRecord& sample = shared_->samples[shared_->sample_count++];
       sample = SampleRecord();

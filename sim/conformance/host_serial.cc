@@ -171,6 +171,7 @@ absl::Status SerialHost::ParseStep(uint32_t index, SerialStep* step) const {
     out.end = windows.Below(line.end);
     out.permissions = std::string(line.permissions);
     out.offset = line.offset;
+    out.flags = line.flags;
     for (size_t i = 0; i < inodes_.size() && line.inode != 0; ++i) {
       if (line.inode == inodes_[i]) out.file = static_cast<int>(i);
     }

@@ -147,9 +147,9 @@ absl::StatusOr<Windows> SerialModel::Kernel::FindWindows(task_struct* task) {
 absl::Status SerialModel::Kernel::Maps(int process,
                                        std::vector<MapLine>* maps) {
   mm_struct* const mm = MmOf(process);
-  const uint64_t bytes = api().proc_maps(mm, nullptr, 0);
+  const uint64_t bytes = api().proc_smaps(mm, nullptr, 0);
   std::string text(bytes + 1, '\0');
-  api().proc_maps(mm, text.data(), text.size());
+  api().proc_smaps(mm, text.data(), text.size());
   text.resize(bytes);
   std::vector<MapsText> lines;
   absl::Status status = ParseMaps(text, &lines);
@@ -163,6 +163,7 @@ absl::Status SerialModel::Kernel::Maps(int process,
     out.end = own.Below(line.end);
     out.permissions = std::string(line.permissions);
     out.offset = line.offset;
+    out.flags = line.flags;
     for (size_t i = 0; i < image->paths.size(); ++i) {
       if (line.path == image->paths[i]) out.file = static_cast<int>(i);
     }

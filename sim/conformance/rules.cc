@@ -11,34 +11,44 @@ namespace faultline {
 
 namespace {
 
-// `b` goes on where `a` ends and says the same.
+// Memory that is shared has a place in a file, even if that has no name.
+bool HasOffset(const MapLine& line) {
+  return line.file >= 0 || line.permissions[3] == 's';
+}
+
+// `b` goes on where `a` ends and says the same; whether both are accounted is
+// another question.
 bool GoesOn(const MapLine& a, const MapLine& b) {
   return a.end == b.start && a.permissions == b.permissions &&
-         a.file == b.file &&
-         (a.file < 0 || a.offset + (a.start - a.end) == b.offset);
+         a.file == b.file && ((a.flags ^ b.flags) & ~kVmAccount) == 0 &&
+         (!HasOffset(a) || a.offset + (a.start - a.end) == b.offset);
 }
 
 // Where two lines meet that might be one.
 struct Seam {
   uint64_t at;      // bytes below the ceiling
   uint64_t within;  // start of the range it would be one with
-  bool anonymous, writable;
+  bool accounting;  // one side is accounted, the other is not
 
   friend bool operator<(const Seam& a, const Seam& b) { return a.at < b.at; }
 };
 
-// The lines with every seam closed; the seams go to `seams`.
+// The lines with every seam closed and without kVmAccount; the seams go to
+// `seams`.
 std::vector<MapLine> Close(const std::vector<MapLine>& lines,
                            std::set<Seam>* seams) {
   std::vector<MapLine> closed;
+  uint32_t before = 0;
   for (const MapLine& line : lines) {
     if (!closed.empty() && GoesOn(closed.back(), line)) {
-      seams->insert({line.start, closed.back().start, line.file < 0,
-                     line.permissions[1] == 'w'});
+      seams->insert({line.start, closed.back().start,
+                     ((before ^ line.flags) & kVmAccount) != 0});
       closed.back().end = line.end;
     } else {
       closed.push_back(line);
+      closed.back().flags &= ~kVmAccount;
     }
+    before = line.flags;
   }
   return closed;
 }
@@ -60,20 +70,36 @@ Seams SeamsOf(const SerialStep& model, const SerialStep& host) {
   return out;
 }
 
-bool Unaccountable(const Seam& seam) {
-  return seam.anonymous && !seam.writable;
+bool Accounting(const Seam& seam) { return seam.accounting; }
+
+// Where the two sides do not agree on what is accounted, it is the host that
+// does not account private anonymous memory that cannot be written.
+bool AccountedButFor(const std::vector<MapLine>& model,
+                     const std::vector<MapLine>& host) {
+  for (const MapLine& ours : model) {
+    for (const MapLine& theirs : host) {
+      if (ours.start <= theirs.end || theirs.start <= ours.end) continue;
+      if (((ours.flags ^ theirs.flags) & kVmAccount) == 0) continue;
+      if (!(ours.flags & kVmAccount) || theirs.file >= 0 ||
+          theirs.permissions[1] == 'w' || theirs.permissions[3] != 'p') {
+        return false;
+      }
+    }
+  }
+  return true;
 }
 
-// Only seams at which one side may have lost VM_ACCOUNT.  Later, what merged
-// on one side alone has spread an anon_vma of its own.
+// Only seams between what is accounted and what is not, on one side.  Later,
+// what merged on one side alone has spread an anon_vma of its own.
 bool Unaccounted(const RuleContext& context, const SerialStep& model,
                  const SerialStep& host) {
   const Seams seams = SeamsOf(model, host);
-  return seams.comparable &&
-         (context.used || (std::all_of(seams.host_only.begin(),
-                                       seams.host_only.end(), Unaccountable) &&
+  return seams.comparable && AccountedButFor(model.maps, host.maps) &&
+         (context.used || (model.op->kind == OpKind::kMprotect &&
+                           std::all_of(seams.host_only.begin(),
+                                       seams.host_only.end(), Accounting) &&
                            std::all_of(seams.model_only.begin(),
-                                       seams.model_only.end(), Unaccountable)));
+                                       seams.model_only.end(), Accounting)));
 }
 
 // The host has closed seams that the model has not.  What it merged may then
@@ -84,10 +110,10 @@ bool Unaccounted(const RuleContext& context, const SerialStep& model,
 bool MergedMore(const RuleContext& context, const SerialStep& model,
                 const SerialStep& host) {
   const Seams seams = SeamsOf(model, host);
-  return seams.comparable &&
+  return seams.comparable && AccountedButFor(model.maps, host.maps) &&
          std::all_of(seams.host_only.begin(), seams.host_only.end(),
                      [&](const Seam& open) {
-                       return context.used || Unaccountable(open) ||
+                       return context.used || Accounting(open) ||
                               std::any_of(seams.model_only.begin(),
                                           seams.model_only.end(),
                                           [&](const Seam& closed) {
@@ -98,7 +124,7 @@ bool MergedMore(const RuleContext& context, const SerialStep& model,
 
 // ---- mremap ----
 
-constexpr int64_t kEnomem = 12, kEfault = 14;
+constexpr int64_t kEagain = 11, kEnomem = 12, kEacces = 13, kEfault = 14;
 
 uint64_t PageAlign(uint64_t bytes) { return (bytes + 4095) & ~uint64_t{4095}; }
 
@@ -116,7 +142,7 @@ std::vector<MapLine> Within(const std::vector<MapLine>& lines, Range range) {
   for (MapLine line : lines) {
     if (line.end >= range.start || line.start <= range.end) continue;
     if (line.start > range.start) {
-      if (line.file >= 0) line.offset += line.start - range.start;
+      if (HasOffset(line)) line.offset += line.start - range.start;
       line.start = range.start;
     }
     line.end = std::max(line.end, range.end);
@@ -163,15 +189,29 @@ bool NothingDone(const std::vector<MapLine>& before, const SerialStep& host) {
   return host.value < 0 && host.maps == before;
 }
 
+// What is locked at the target counted against the limit on the host only, as
+// the model had unmapped it.
+bool NoRoomForLocked(const std::vector<MapLine>& before,
+                     const SerialStep& model, const SerialStep& host) {
+  static const uint32_t kLocked = ParseVmFlags("lo");
+  const std::vector<MapLine> target =
+      Within(before, TakenFirstOf(model).target);
+  return model.op->fixed && host.value == -kEagain &&
+         model.value == static_cast<int64_t>(model.to_below) &&
+         NothingDone(before, host) &&
+         std::any_of(target.begin(), target.end(), [](const MapLine& line) {
+           return (line.flags & kLocked) != 0;
+         });
+}
+
 bool FailedAfterUnmapping(const RuleContext& context, const SerialStep& model,
                           const SerialStep& host) {
   const std::vector<MapLine>& before = context.host_before;
-  if (model.op->kind != OpKind::kMremap || model.value != host.value) {
-    return false;
-  }
+  if (model.op->kind != OpKind::kMremap) return false;
+  if (NoRoomForLocked(before, model, host)) return true;
   const TakenFirst taken = TakenFirstOf(model);
   const Range nothing = {0, 0};
-  return NothingDone(before, host) &&
+  return model.value == host.value && NothingDone(before, host) &&
          (Without(model.maps, nothing, nothing) ==
               Without(before, taken.target, taken.cut_off) ||
           Without(model.maps, nothing, nothing) ==
@@ -286,6 +326,49 @@ bool ShrankNoHeap(const RuleContext& context, const SerialStep& model,
          Within(context.host_before, cut_off).empty();
 }
 
+// ---- advice ----
+
+constexpr uint32_t kAdviceRemove = 9;
+
+bool RemovedReadOnly(const RuleContext& context, const SerialStep& model,
+                     const SerialStep& host) {
+  return model.op->kind == OpKind::kMadvise &&
+         model.op->advice == kAdviceRemove && model.value == -kEacces &&
+         host.value != -kEacces && Closed(model.maps) == Closed(host.maps) &&
+         AnyWithin(context.host_before, RangeOf(model.below, model.op->length),
+                   [](const MapLine& line) {
+                     static const uint32_t kMayWrite = ParseVmFlags("sh mw");
+                     return (line.flags & kMayWrite) == kMayWrite &&
+                            line.permissions[1] != 'w';
+                   });
+}
+
+// ---- the gap below stacks ----
+
+constexpr uint64_t kStackGap = 256 << 12;
+
+// The host has gone below the whole gap of a stack, where the model took a hole
+// above it or in it that something else made.
+bool WentBelowTheGap(const RuleContext& context, const SerialStep& model,
+                     const SerialStep& host) {
+  const OpKind kind = model.op->kind;
+  if ((kind != OpKind::kMmap && kind != OpKind::kMremap) || model.op->fixed ||
+      model.value <= 0 || host.value <= model.value) {
+    return false;
+  }
+  const uint64_t length = PageAlign(
+      kind == OpKind::kMmap ? model.op->length : model.op->new_length);
+  const uint64_t our_end = static_cast<uint64_t>(model.value) - length;
+  const uint64_t their_end = static_cast<uint64_t>(host.value) - length;
+  return std::any_of(context.host_before.begin(), context.host_before.end(),
+                     [&](const MapLine& line) {
+                       static const uint32_t kGrows = ParseVmFlags("gd");
+                       const uint64_t gap_end = line.start + kStackGap;
+                       return (line.flags & kGrows) && our_end >= line.start &&
+                              our_end < gap_end && their_end >= gap_end;
+                     });
+}
+
 }  // namespace
 
 const std::vector<ConformanceRule>& ConformanceRules() {
@@ -328,6 +411,16 @@ const std::vector<ConformanceRule>& ConformanceRules() {
        "the heap shrinks whether anything of it is still mapped or not",
        "it does not where nothing is mapped", "host-brk-shrink-nothing.litmus",
        ShrankNoHeap, false},
+      {"remove-read-only", "6.7", "madvise",
+       "MADV_REMOVE of a shared mapping that is read-only now: EACCES",
+       "it is done if the mapping may be made writable",
+       "host-remove-read-only.litmus", RemovedReadOnly, false},
+      {"stack-gap", "6.18 or before", "mmap, mremap",
+       "a new mapping goes to the highest hole that is large enough and not in "
+       "the gap below a stack, up to the mapping below the stack",
+       "when it would end in that gap the next place looked at is below the "
+       "whole gap, whatever mappings and holes lie in it",
+       "host-stack-gap.litmus", WentBelowTheGap, false},
   };
   return *kRules;
 }

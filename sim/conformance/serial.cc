@@ -3,12 +3,14 @@
 #include "sim/conformance/serial.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 
 namespace faultline {
 namespace {
@@ -48,6 +50,16 @@ bool ParseLine(absl::string_view line, MapsText* out) {
 
 }  // namespace
 
+uint32_t ParseVmFlags(absl::string_view names) {
+  uint32_t flags = 0;
+  for (absl::string_view name : absl::StrSplit(names, ' ', absl::SkipEmpty())) {
+    for (size_t i = 0; i < std::size(kVmFlagNames); ++i) {
+      if (name == kVmFlagNames[i]) flags |= 1u << i;
+    }
+  }
+  return flags;
+}
+
 std::string FormatMapLine(const MapLine& line,
                           const std::vector<std::string>& files) {
   std::string text = absl::StrFormat("[-0x%x, -0x%x) %s", line.start, line.end,
@@ -55,6 +67,12 @@ std::string FormatMapLine(const MapLine& line,
   if (line.file >= 0) {
     absl::StrAppend(&text, " ", files[static_cast<size_t>(line.file)]);
     absl::StrAppendFormat(&text, " + 0x%x", line.offset);
+  }
+  static const uint32_t kSaid = ParseVmFlags("rd wr ex mr me");
+  for (size_t i = 0; i < std::size(kVmFlagNames); ++i) {
+    if ((line.flags & ~kSaid) >> i & 1) {
+      absl::StrAppend(&text, " ", kVmFlagNames[i]);
+    }
   }
   return text;
 }
@@ -168,10 +186,17 @@ std::vector<SerialBatch> SerialOrder(const CompiledProgram& program) {
 absl::Status ParseMaps(absl::string_view text, std::vector<MapsText>* lines) {
   lines->clear();
   for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    if (absl::ConsumePrefix(&line, "VmFlags:")) {
+      if (lines->empty()) return absl::DataLossError("VmFlags of nothing");
+      lines->back().flags = ParseVmFlags(line);
+      continue;
+    }
+    // Headers begin with an address, what is told of them with a name.
+    if (absl::ascii_isupper(line[0])) continue;
     MapsText parsed;
     if (!ParseLine(line, &parsed)) {
       return absl::DataLossError(
-          absl::StrCat("no line of /proc/PID/maps: ", line));
+          absl::StrCat("no line of /proc/PID/smaps: ", line));
     }
     lines->push_back(parsed);
   }

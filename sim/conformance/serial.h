@@ -60,22 +60,33 @@ struct Windows {
   }
 };
 
-// One line of /proc/PID/maps inside the window.
+// What VmFlags of smaps says, as far as 4.13 and later kernels mean the same by
+// it and a call can cause it: a bit for each.
+inline constexpr absl::string_view kVmFlagNames[] = {
+    "rd", "wr", "ex", "sh", "mr", "mw", "me", "ms", "gd", "pf",
+    "lo", "io", "sr", "rr", "dc", "de", "ac", "nr", "dd", "mm"};
+inline constexpr uint32_t kVmAccount = 1u << 16;
+// The names of the flags, each followed by a blank; others are left out.
+uint32_t ParseVmFlags(absl::string_view names);
+
+// One line of /proc/PID/maps inside the windows, and its VmFlags.
 struct MapLine {
   // Bytes below the ceiling: start > end.
   uint64_t start = 0, end = 0;
   std::string permissions;  // "rw-p"
   int file = -1;            // index of the program's file, or anonymous
   uint64_t offset = 0;      // in the file, bytes
+  uint32_t flags = 0;
 
   friend bool operator==(const MapLine& a, const MapLine& b) {
     return a.start == b.start && a.end == b.end &&
            a.permissions == b.permissions && a.file == b.file &&
-           a.offset == b.offset;
+           a.offset == b.offset && a.flags == b.flags;
   }
 };
 
-// "[-0x6000, -0x4000) rw-p f + 0x2000".
+// "[-0x6000, -0x4000) rw-p f + 0x2000 ac lo": what of the flags the permissions
+// do not say stands last.
 std::string FormatMapLine(const MapLine& line,
                           const std::vector<std::string>& files);
 
@@ -165,11 +176,12 @@ inline int ChildOf(const CompiledProgram& program, const CompiledOp& fork) {
   return program.tasks[static_cast<size_t>(fork.target)].process;
 }
 
-// The lines of the window from the text of /proc/PID/maps.  `file_of` gives
-// the file's index by its inode number or its path; kDataLoss: no such text.
+// The lines of /proc/PID/maps in the text of /proc/PID/smaps; kDataLoss: no
+// such text.
 struct MapsText {
   uint64_t start, end, offset, inode;
   absl::string_view permissions, path;
+  uint32_t flags = 0;
 };
 absl::Status ParseMaps(absl::string_view text, std::vector<MapsText>* lines);
 
