@@ -346,6 +346,73 @@ TEST(Generator, ShrinkingLeavesOnlyWhatIsNeeded) {
   EXPECT_EQ(smallest.setup.size(), 1u);
 }
 
+TEST(Serial, ChildrenComeAfterTheirProcessEachWithItsOwn) {
+  const Program program = MustParse(R"(
+litmus "order"
+setup
+    m = mmap(anon, 0p, 1p, rw, private)
+task C forked
+    load(m)
+task A
+    fork(B)
+    fork(D)
+task B forked
+    fork(C)
+task D forked
+    load(m)
+task E in other
+    load(m)
+)");
+  absl::StatusOr<CompiledProgram> compiled = CompileProgram(program);
+  ASSERT_TRUE(compiled.ok()) << compiled.status();
+  std::vector<std::string> order;
+  for (const SerialBatch& batch : SerialOrder(*compiled)) {
+    order.push_back(
+        absl::StrCat(compiled->processes[static_cast<size_t>(batch.process)],
+                     " ", batch.ops.size(), " ", batch.children.size()));
+  }
+  // A child begins with the fork that made it.
+  EXPECT_EQ(order, (std::vector<std::string>{"main 3 2", "fork of B 2 1",
+                                             "fork of C 2 0", "fork of D 2 0",
+                                             "other 2 0"}));
+}
+
+TEST(Serial, FlagsThatSayNothingHereAreLeftOut) {
+  EXPECT_EQ(ParseVmFlags(" rd ac sd nh um xx "), ParseVmFlags("ac rd"));
+  EXPECT_EQ(ParseVmFlags("ac"), kVmAccount);
+  EXPECT_NE(ParseVmFlags("lo"), 0u);
+}
+
+// mprotect-unaccount explains what the host does not account, where it may,
+// and nothing else about VM_ACCOUNT.
+TEST(Rules, AccountingDiffersOneWayAndWhereNothingCanBeWritten) {
+  const Program program = MustParse(R"(
+litmus "accounting"
+task A
+    m = mmap(anon, 0p, 1p, rw, private)
+    mprotect(m, 1p, r)
+    munmap(m, 1p)
+)");
+  absl::StatusOr<CompiledProgram> compiled = CompileProgram(program);
+  ASSERT_TRUE(compiled.ok());
+  absl::StatusOr<std::unique_ptr<SerialHost>> host =
+      SerialHost::Create(ProgramImage());
+  ASSERT_TRUE(host.ok()) << host.status();
+  absl::StatusOr<SerialRun> run = (*host)->Run(*compiled);
+  ASSERT_TRUE(run.ok()) << run.status();
+  const auto explained = [&](size_t step, uint32_t model, uint32_t host) {
+    SerialRun ours = *run, theirs = *run;
+    uint32_t& our_flags = ours.steps[step].maps.at(0).flags;
+    our_flags = (our_flags & ~kVmAccount) | model;
+    theirs.steps[step].maps[0].flags = (our_flags & ~kVmAccount) | host;
+    return !Compare(ours, theirs, {}).difference.has_value();
+  };
+  EXPECT_TRUE(explained(1, kVmAccount, 0));
+  EXPECT_TRUE(explained(1, kVmAccount, kVmAccount));
+  EXPECT_FALSE(explained(1, 0, kVmAccount));
+  EXPECT_FALSE(explained(0, kVmAccount, 0)) << "it can be written";
+}
+
 // Both answers of every rule, in the litmus file that shows it: this host gives
 // the later one, the model that of 4.13, and there is no other difference.  A
 // host older than the rule may agree with the model.
