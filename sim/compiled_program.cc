@@ -114,6 +114,7 @@ absl::StatusOr<CompiledProgram> CompileProgram(const Program& program) {
   CompiledProgram compiled;
   std::vector<std::string> files;
   for (const FileSpec& file : program.image.files) files.push_back(file.name);
+  for (const FileSpec& file : program.memory_files) files.push_back(file.name);
   absl::Status status =
       CompileOps(program, program.setup, files, &compiled, &compiled.setup);
   if (!status.ok()) return status;
@@ -241,6 +242,25 @@ static void CopyOp(const CompiledOp& op, const OpContext& context,
   result->abandoned = result->value < 0 && kernel.task_killed(current);
 }
 
+static int64_t ChangeFile(const CompiledOp& op, const fl_kernel& kernel,
+                          struct file* file) {
+  uint8_t bytes[8];
+  for (int i = 0; i < 8; ++i)
+    bytes[i] = static_cast<uint8_t>(op.value >> 8 * i);
+  switch (op.kind) {
+    case OpKind::kWrite:
+      return kernel.file_write(file, bytes, op.size, op.offset);
+    case OpKind::kTruncate:
+      return kernel.file_truncate(file, op.length);
+    case OpKind::kPunch:
+      return kernel.file_fallocate(file,
+                                   FL_FALLOC_PUNCH_HOLE | FL_FALLOC_KEEP_SIZE,
+                                   op.offset, op.length);
+    default:
+      return kernel.file_fadvise(file, 0, 0, FL_FADV_DONTNEED);
+  }
+}
+
 void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
   const fl_kernel& kernel = *context.kernel;
   const uint64_t address = OpAddress(op, context.variables);
@@ -336,6 +356,12 @@ void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
     case OpKind::kPeek:
     case OpKind::kPoke:
       CopyOp(op, context, address, result);
+      break;
+    case OpKind::kWrite:
+    case OpKind::kTruncate:
+    case OpKind::kPunch:
+    case OpKind::kDrop:
+      result->value = ChangeFile(op, kernel, context.files[op.file]);
       break;
     case OpKind::kPin:
       result->value = kernel.task_pin(address, op.write);

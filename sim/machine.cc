@@ -107,6 +107,7 @@ absl::Status Machine::Boot(TaskRunner* runner, void* system_host) {
   files_.clear();
   processes_.clear();
   sb_ = nullptr;
+  memory_sbs_.clear();
   const bool returned = runner->RunAs(system_host, nullptr, [&] {
     machine_ =
         kernel().machine_boot(arena_.data(), arena_.size(), &config_, &error);
@@ -137,13 +138,19 @@ absl::Status Machine::Boot(TaskRunner* runner, void* system_host) {
 
 absl::Status Machine::Populate(TaskRunner* runner, void* system_host,
                                const std::vector<std::string>& paths,
-                               size_t processes) {
+                               size_t processes,
+                               const std::vector<MemoryFile>& memory_files) {
   files_.assign(paths.size(), nullptr);
   processes_.assign(processes, nullptr);
   int error = 0;
   std::string what;
   const bool returned = runner->RunAs(system_host, system_task_, [&] {
     for (mm_struct*& mm : processes_) mm = kernel().mm_create(machine_);
+    if (!memory_files.empty()) {
+      files_.resize(paths.size() + memory_files.size(), nullptr);
+      error = MakeMemoryFiles(memory_files, &what);
+      if (error != 0) return;
+    }
     if (image_->empty()) return;
     error = kernel().mount(kernel().physmem ? "cramfs_physmem" : "cramfs",
                            mount_options_.c_str(), &sb_);
@@ -173,6 +180,35 @@ absl::Status Machine::Populate(TaskRunner* runner, void* system_host,
   return absl::OkStatus();
 }
 
+int Machine::MakeMemoryFiles(const std::vector<MemoryFile>& files,
+                             std::string* what) {
+  size_t at = files_.size() - files.size();
+  for (const MemoryFile& spec : files) {
+    super_block* sb = nullptr;
+    for (const auto& [type, mounted] : memory_sbs_) {
+      if (type == spec.filesystem) sb = mounted;
+    }
+    if (sb == nullptr) {
+      *what = absl::StrCat("mount of ", spec.filesystem);
+      const int error = kernel().mount(spec.filesystem.c_str(), "", &sb);
+      if (error != 0) return error;
+      memory_sbs_.emplace_back(spec.filesystem, sb);
+    }
+    *what = absl::StrCat("making ", spec.path);
+    file*& made = files_[at++];
+    const int error = kernel().open_flags(sb, spec.path.c_str(),
+                                          FL_O_CREAT | FL_O_RDWR, &made);
+    if (error != 0) return error;
+    int64_t result = kernel().file_truncate(made, spec.bytes);
+    for (const auto& [offset, bytes] : spec.data) {
+      if (result < 0) break;
+      result = kernel().file_write(made, bytes.data(), bytes.size(), offset);
+    }
+    if (result < 0) return static_cast<int>(result);
+  }
+  return 0;
+}
+
 absl::StatusOr<task_struct*> Machine::AddTask(const std::string& name,
                                               int process, uint32_t cpu,
                                               void* host) {
@@ -191,6 +227,7 @@ bool Machine::TearDown(TaskRunner* runner, void* system_host) {
     for (mm_struct* mm : processes_) kernel().mm_put(mm);
     for (file* open : files_) kernel().close(open);
     if (sb_ != nullptr) kernel().umount(sb_);
+    for (const auto& [type, sb] : memory_sbs_) kernel().umount(sb);
   });
 }
 

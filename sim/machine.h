@@ -27,6 +27,7 @@
 #include "sim/arena.h"
 #include "sim/compiled_program.h"
 #include "sim/kernel_library.h"
+#include "sim/memory_file.h"
 #include "sim/program/program.h"
 
 namespace faultline {
@@ -68,11 +69,12 @@ class Machine {
 
   // Boots in the arena, which must be zero, and copies the image into ROM.
   absl::Status Boot(TaskRunner* runner, void* system_host);
-  // Mounts the image, opens `paths`, makes a process for each of `processes`.
+  // Mounts the image, opens `paths`, makes `memory_files` in a tmpfs and a
+  // ramfs and opens them too, makes a process for each of `processes`.
   // `system_host`: cookie of a task that does no operations of the program.
   absl::Status Populate(TaskRunner* runner, void* system_host,
-                        const std::vector<std::string>& paths,
-                        size_t processes);
+                        const std::vector<std::string>& paths, size_t processes,
+                        const std::vector<MemoryFile>& memory_files = {});
   // A kernel task for the task of `host`; `process` -1: a kernel thread.
   absl::StatusOr<task_struct*> AddTask(const std::string& name, int process,
                                        uint32_t cpu, void* host);
@@ -105,7 +107,11 @@ class Machine {
   Arena arena_;
   machine* machine_ = nullptr;
   task_struct* system_task_ = nullptr;
+  // 0 or -errno, as the system task; *what failed.
+  int MakeMemoryFiles(const std::vector<MemoryFile>& files, std::string* what);
+
   super_block* sb_ = nullptr;
+  std::vector<std::pair<std::string, super_block*>> memory_sbs_;  // by type
   std::vector<file*> files_;
   std::vector<mm_struct*> processes_;
 };

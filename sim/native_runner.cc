@@ -214,7 +214,7 @@ absl::Status StressRun::SetUp() {
   absl::Status status = machine_->Boot(runtime_.get(), system_);
   if (!status.ok()) return status;
   status = machine_->Populate(runtime_.get(), system_, image_.paths,
-                              compiled_.own_processes);
+                              compiled_.own_processes, image_.memory_files);
   if (!status.ok()) return status;
   task_of_program_.assign(compiled_.tasks.size(), nullptr);
   task_of_thread_.clear();

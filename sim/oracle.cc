@@ -55,6 +55,10 @@ void Oracle::CopyAll(const Oracle& other) {
     for (Page& page : process.pages) page.touched = false;
   }
   running_ = other.running_;
+  changing_ = other.changing_;
+  next_shared_ = other.next_shared_;
+  files_lost_ = other.files_lost_;
+  clock_ = other.clock_;
   base_identity_ = other.identity_;
   base_version_ = other.version_;
   ++version_;
@@ -74,6 +78,10 @@ void Oracle::Reset(const Oracle& snapshot) {
     running.moved.clear();
     running.seen_of_page.clear();
   }
+  changing_ = snapshot.changing_;
+  next_shared_ = snapshot.next_shared_;
+  files_lost_ = snapshot.files_lost_;
+  clock_ = snapshot.clock_;
   // States stay: what a state is does not depend on who interned it, and the
   // snapshot's are the first of ours.
   processes_.resize(snapshot.processes_.size());
@@ -113,7 +121,10 @@ Oracle::StateId Oracle::MappedState(const ResolvedOp& op, uint64_t first_page) {
   state.prot = static_cast<uint8_t>(op.prot);
   state.shared = op.shared;
   state.file = op.file;
-  if (op.file >= 0) {
+  if (op.file < 0 && op.shared) {
+    state.file = NewShared(PagesOf(op.length) * kPageSize);
+  }
+  if (state.file >= 0) {
     state.delta =
         static_cast<int64_t>(op.file_page) - static_cast<int64_t>(first_page);
   }
@@ -189,7 +200,21 @@ bool Oracle::Step(int slot, uint64_t page, Config config, Config* next) {
   if (IsStore(op.kind)) {
     Outcome outcome = OutcomeOf(state, page, op);
     if (outcome != Outcome::kOk && outcome != Outcome::kAnything) return false;
+    ChangePage(slot, state, page);
+    if (OfChanging(state) && state.shared) {
+      next->state = config.state;
+      return true;
+    }
+    if (running.any_value) {
+      next->state = kUnknownId;
+      return true;
+    }
     next->state = AfterStore(config.state, page, op);
+    return true;
+  }
+  if (op.kind == OpKind::kMadvise && op.advice == kAdviceRemove) {
+    ChangePage(slot, state, page);
+    next->state = config.state;
     return true;
   }
   if (state.kind != Kind::kMapped) {
@@ -290,11 +315,14 @@ bool Oracle::Prune(Page& page, int slot,
 Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   ResolvedOp op = given;
   if (op.kind == OpKind::kFutex) op.size = 4;  // whatever the caller says
+  if (IsFileChange(op.kind)) return BeginFileChange(op);
+  const bool any_value =
+      op.kind == OpKind::kReadInto && files_->Changes(op.file);
   if (op.kind == OpKind::kMincore) {
     if (op.address % kPageSize != 0 || op.length == 0) return -1;
     op.length = PagesOf(op.length);
     op.address = op.to;
-  } else if (op.kind == OpKind::kReadInto) {
+  } else if (op.kind == OpKind::kReadInto && !any_value) {
     const uint64_t size = files_->Size(op.file);
     // Nothing is stored of what lies beyond the end.
     if (op.file_offset >= size) return -1;
@@ -317,6 +345,7 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   Process& process = ProcessAt(process_id);
   if (process.blind) {
     if (fork) ProcessAt(op.child).blind = true;
+    if (MayStore(op)) LoseFiles();
     return -1;
   }
   bool floating = op.kind == OpKind::kMmap && !op.fixed;
@@ -338,10 +367,13 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
       (access && op.address % kPageSize + op.size > kPageSize)) {
     process.blind = true;
     if (fork) ProcessAt(op.child).blind = true;
+    if (MayStore(op)) LoseFiles();
     return -1;
   }
   Running& running = running_[static_cast<size_t>(slot)];
   running.used = true;
+  running.begun = ++clock_;
+  running.any_value = any_value;
   running.process = process_id;
   running.op = op;
   running.pages.clear();
@@ -438,8 +470,14 @@ void Oracle::Release(int slot) {
 std::optional<std::string> Oracle::End(OpId id, const OpResult& result) {
   if (id < 0) return std::nullopt;
   ++version_;
+  ++clock_;
   const Running& running = running_[static_cast<size_t>(id)];
   std::optional<std::string> violation;
+  if (IsFileChange(running.op.kind)) {
+    EndFileChange(id, result);
+    running_[static_cast<size_t>(id)].used = false;
+    return std::nullopt;
+  }
   if (running.op.kind == OpKind::kFork) {
     EndFork(id, result);
   } else if (IsWide(running.op)) {
@@ -473,6 +511,7 @@ std::optional<std::string> Oracle::EndCall(int slot, const OpResult& result) {
                         op.address, static_cast<uint64_t>(result.value));
   }
   uint64_t steps = Steps(op);
+  bool certain = true;
   for (uint32_t index : running.pages) {
     Page& page = process.pages[index];
     bool possible = Prune(page, slot, [&](uint64_t made) {
@@ -489,6 +528,12 @@ std::optional<std::string> Oracle::EndCall(int slot, const OpResult& result) {
           OpKindName(op.kind), page.number * kPageSize,
           static_cast<int>(running.pages.size()), op.address);
     }
+    // Which page of which file it took must be beyond doubt.
+    certain &= !page.overflow && page.configs.size() == 1 &&
+               states_[page.configs[0].state].kind == Kind::kMapped;
+  }
+  if (op.kind == OpKind::kMadvise && op.advice == kAdviceRemove) {
+    EndChanges(slot, success && certain ? Happened::kYes : Happened::kPerhaps);
   }
   return violation;
 }

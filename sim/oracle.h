@@ -21,6 +21,13 @@
 //                      else at an address known only when it returns
 //     brk              as munmap or as an mmap where nothing is, between the
 //                      old end, which an earlier brk told, and the new one
+//   A file that may be written to has one content for all its shared mappings
+//   and calls.  What a load may give, byte by byte: what it began as, or what
+//   a store, write, truncate, punch or madvise remove put there that had begun
+//   before the load ended; but nothing that had ended before something else
+//   began that was over before the load began.  The file's size likewise, so
+//   that an access that ran beside a truncate may meet either.  Shared
+//   anonymous memory is such a file, all zeros, of the size it was mapped with.
 //   A fork gives the child each page as the parent has it at some instant
 //   between its begin and its end, each page on its own.
 //   One that succeeded made all of them; one that failed may have made the
@@ -70,8 +77,17 @@
 //     the heap ends;
 //   - ENOMEM of anything, and death by SIGKILL of any access;
 //   - a child's page may be any of what was possible for the parent's while
-//     the fork ran; shared anonymous memory is not followed beyond a fork, nor
-//     any page of the child when an mmap without an address ran beside it;
+//     the fork ran, and all of the child's pages where an mmap without an
+//     address ran beside it;
+//   - the bytes of an access to a changing file each on its own, and its size
+//     apart from its bytes: no order among them;
+//   - of a private mapping of a file that somebody has changed: any byte that
+//     the process has not stored, and all of a page that a truncate once cut;
+//   - everything about the content of changing files once something may have
+//     been stored to one of them that nobody can name (by a process or to a
+//     page about which everything is accepted), or read_into stored what was
+//     read from one; about a file with more than kMaxChanges changes that none
+//     has made obsolete;
 //   - everything about a page with more than kMaxConfigs possibilities or
 //     with more than kMaxWritten different bytes stored, until the next
 //     mapping or unmapping of it; everything in a process after an operation
@@ -108,14 +124,17 @@ class OracleFiles {
   // offset < Size(file).
   virtual uint8_t Byte(int file, uint64_t offset) const = 0;
   virtual std::string Name(int file) const = 0;
+  // May it be written to?  Then Size and Byte are what it begins as.
+  virtual bool Changes(int) const { return false; }
 };
 
 // Files given as strings; the id is the index.
 class OracleFileStrings : public OracleFiles {
  public:
-  void Add(std::string name, std::string content) {
+  void Add(std::string name, std::string content, bool changes = false) {
     names_.push_back(std::move(name));
     contents_.push_back(std::move(content));
+    changes_.push_back(changes);
   }
   uint64_t Size(int file) const override {
     return contents_[static_cast<size_t>(file)].size();
@@ -126,9 +145,13 @@ class OracleFileStrings : public OracleFiles {
   std::string Name(int file) const override {
     return names_[static_cast<size_t>(file)];
   }
+  bool Changes(int file) const override {
+    return changes_[static_cast<size_t>(file)];
+  }
 
  private:
   std::vector<std::string> names_, contents_;
+  std::vector<bool> changes_;
 };
 
 // An operation as it is about to be made.
@@ -189,6 +212,7 @@ class Oracle {
   static constexpr uint64_t kMaxPages = 65536;
   static constexpr int kMaxRunning = 32;
   static constexpr uint64_t kStackPages = 2048;  // RLIMIT_STACK
+  static constexpr size_t kMaxChanges = 512;
 
   explicit Oracle(const OracleFiles& files);
   // A copy starts with the same knowledge; nothing may be running.
@@ -318,6 +342,35 @@ class Oracle {
     absl::flat_hash_map<uint32_t, std::vector<StateId>> seen_of_page;
     bool anywhere = false;   // fork: a mapping may be where nobody looked
     uint64_t brk_calls = 0;  // fork: of the process, when it began
+    uint64_t begun = 0;      // by clock_
+    bool any_value = false;  // read_into: of bytes that may change
+  };
+  // A change of a file by one operation: of bytes [offset, offset + length),
+  // or of its size.
+  struct Change {
+    enum class Size : uint8_t { kKept, kSet, kAtLeast };
+    uint64_t begin = 0, end = kEndless;  // of the operation, by clock_
+    int slot = -1;                       // while it runs
+    bool sure = false;                   // it has happened, just so
+    bool zero = false;                   // else the bytes of `value`
+    Size size_kind = Size::kKept;
+    uint64_t offset = 0, length = 0, value = 0, size = 0;
+
+    bool Covers(uint64_t at) const {
+      return at >= offset && at - offset < length;
+    }
+    uint8_t Byte(uint64_t at) const {
+      return zero ? 0 : static_cast<uint8_t>(value >> (8 * (at - offset)));
+    }
+  };
+  static constexpr uint64_t kEndless = ~uint64_t{0};
+  // Files without a name are counted from here.
+  static constexpr int kFirstShared = 1 << 20;
+  struct ChangingFile {
+    uint64_t size = 0;        // at first
+    bool changed = false;     // ever
+    uint64_t cut = kEndless;  // pages: the least that a truncate left
+    std::vector<Change> changes;
   };
   // An mremap in pages.
   struct Remap {
@@ -351,8 +404,10 @@ class Oracle {
   bool Gives(const State& state, uint64_t page, const ResolvedOp& op,
              uint64_t loaded) const;
   std::optional<std::string> EndWide(int slot, const OpResult& result);
-  bool Explains(StateId state, uint64_t page, const ResolvedOp& op,
+  bool Explains(StateId state, uint64_t page, const Running& running,
                 const OpResult& result) const;
+  bool ExplainsAs(Outcome outcome, const State& state, uint64_t page,
+                  const Running& running, const OpResult& result) const;
   std::string StateText(StateId state, uint64_t page) const;
   std::string AccessViolation(const Running& running, const Page& page,
                               const OpResult& result) const;
@@ -379,11 +434,41 @@ class Oracle {
   void Release(int slot);
   void CopyAll(const Oracle& other);
 
+  // oracle_files.cc
+  static bool IsFileChange(OpKind kind);
+  // A page of a file that may change.
+  bool OfChanging(const State& state) const;
+  ChangingFile& FileAt(int file);
+  const ChangingFile* FindFile(int file) const;
+  uint8_t FirstByte(int file, uint64_t offset) const;
+  // Whatever is in any of them from here on explains everything.
+  void LoseFiles() { files_lost_ = true; }
+  int NewShared(uint64_t bytes);
+  Change& AddChange(int slot, int file, uint64_t offset, uint64_t length);
+  // The store or the madvise in `slot` may happen to a page in that state.
+  void ChangePage(int slot, const State& state, uint64_t page);
+  OpId BeginFileChange(const ResolvedOp& op);
+  void EndFileChange(int slot, const OpResult& result);
+  // Of what AddChange made: they have happened, or may have, or have not.
+  enum class Happened { kYes, kPerhaps, kNo };
+  void EndChanges(int slot, Happened happened);
+  void DropObsolete(ChangingFile& file);
+  // Could the byte have been that at an instant after `since`?
+  bool MayHold(int file, uint64_t offset, uint8_t byte, uint64_t since) const;
+  // Could the page have been within the file, beyond its end?
+  std::pair<bool, bool> MayReach(int file, uint64_t page, uint64_t since) const;
+  bool MayLoad(const State& state, uint64_t page, const ResolvedOp& op,
+               uint64_t loaded, uint64_t since) const;
+
   const OracleFiles* files_;
   std::vector<State> states_;
   absl::flat_hash_map<State, StateId> state_index_;
   std::vector<Process> processes_;
   std::array<Running, kMaxRunning> running_;
+  absl::flat_hash_map<int, ChangingFile> changing_;
+  int next_shared_ = kFirstShared;
+  bool files_lost_ = false;
+  uint64_t clock_ = 0;  // counts begins and ends
   // Which oracle, in which version, this one is a copy of.
   uint64_t identity_, version_ = 0;
   uint64_t base_identity_ = 0, base_version_ = 0;

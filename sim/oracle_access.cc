@@ -67,7 +67,8 @@ Oracle::Outcome Oracle::OutcomeOf(const State& state, uint64_t page,
     need = kProtExec;
   }
   if (!IsForced(op.kind) && (state.prot & need) == 0) return Outcome::kAccErr;
-  if (state.file >= 0) {
+  // The size of one that changes is asked when the access is over.
+  if (state.file >= 0 && !OfChanging(state)) {
     uint64_t file_page = page + static_cast<uint64_t>(state.delta);
     if (file_page >= PagesOf(files_->Size(state.file))) return Outcome::kBus;
   }
@@ -106,11 +107,28 @@ bool Oracle::Gives(const State& state, uint64_t page, const ResolvedOp& op,
   return ((bytes ^ loaded) & known) == 0;
 }
 
-bool Oracle::Explains(StateId id, uint64_t page, const ResolvedOp& op,
+bool Oracle::Explains(StateId id, uint64_t page, const Running& running,
                       const OpResult& result) const {
   const State& state = states_[id];
-  Outcome outcome = OutcomeOf(state, page, op);
+  const Outcome outcome = OutcomeOf(state, page, running.op);
   if (outcome == Outcome::kAnything) return true;
+  if (outcome != Outcome::kOk || !OfChanging(state)) {
+    return ExplainsAs(outcome, state, page, running, result);
+  }
+  const auto [within, beyond] = MayReach(
+      state.file, page + static_cast<uint64_t>(state.delta), running.begun);
+  return (within && ExplainsAs(Outcome::kOk, state, page, running, result)) ||
+         (beyond && ExplainsAs(Outcome::kBus, state, page, running, result));
+}
+
+bool Oracle::ExplainsAs(Outcome outcome, const State& state, uint64_t page,
+                        const Running& running, const OpResult& result) const {
+  const ResolvedOp& op = running.op;
+  auto gives = [&] {
+    return OfChanging(state)
+               ? MayLoad(state, page, op, result.loaded, running.begun)
+               : Gives(state, page, op, result.loaded);
+  };
   if (IsLookup(op.kind)) {
     if (result.value >= 0) return outcome != Outcome::kMapErr;
     return result.value == -kEfault ||
@@ -119,20 +137,21 @@ bool Oracle::Explains(StateId id, uint64_t page, const ResolvedOp& op,
   if (IsForced(op.kind) || op.kind == OpKind::kWriteFrom ||
       op.kind == OpKind::kReadInto) {
     if (result.value >= 0) {
-      return outcome == Outcome::kOk &&
-             (IsStore(op.kind) || Gives(state, page, op, result.loaded));
+      return outcome == Outcome::kOk && (IsStore(op.kind) || gives());
     }
     return IsForced(op.kind) || result.value != -kEfault ||
            outcome != Outcome::kOk;
   }
   if (op.kind == OpKind::kFutex) {
-    return result.value == -kEfault && outcome != Outcome::kOk;
+    return result.value >= 0
+               ? outcome == Outcome::kOk
+               : result.value == -kEfault && outcome != Outcome::kOk;
   }
   bool code_known = result.si_code != 0;
   switch (outcome) {
     case Outcome::kOk:
-      return result.sig == 0 && (IsStore(op.kind) || !result.has_loaded ||
-                                 Gives(state, page, op, result.loaded));
+      return result.sig == 0 &&
+             (IsStore(op.kind) || !result.has_loaded || gives());
     case Outcome::kMapErr:
       return result.sig == kSigsegv &&
              (!code_known || result.si_code == kSegvMaperr);
@@ -157,20 +176,33 @@ std::optional<std::string> Oracle::EndAccess(int slot, const OpResult& result) {
   bool errno_kind = ReturnsErrno(op.kind);
   if (result.abandoned || (!errno_kind && result.sig == kSigkill)) {
     Prune(page, slot, [](uint64_t) { return true; });
+    EndChanges(slot, Happened::kPerhaps);
     return std::nullopt;
   }
   bool success = errno_kind ? result.value >= 0 : result.sig == 0;
   if (success && IsStore(op.kind)) {
     bool possible = Prune(page, slot, [](uint64_t made) { return made == 1; });
-    if (possible) return std::nullopt;
+    // It may have gone to one page of one file only.
+    const bool sure =
+        !overflow && possible && running.seen.size() == 1 && !IsForced(op.kind);
+    if (overflow) LoseFiles();
+    EndChanges(slot, sure ? Happened::kYes : Happened::kPerhaps);
+    if (overflow) return std::nullopt;
+    bool reached = false;
+    for (StateId id : running.seen) {
+      reached |= !OfChanging(states_[id]) ||
+                 Explains(id, page.number, running, result);
+    }
+    if (possible && (reached || running.seen.empty())) return std::nullopt;
     return AccessViolation(running, page, result);
   }
+  EndChanges(slot, Happened::kNo);
   Prune(page, slot, [](uint64_t made) { return made == 0; });
   if (overflow || (errno_kind && result.value == -kEnomem)) {
     return std::nullopt;
   }
   for (StateId id : running.seen) {
-    if (!Explains(id, page.number, op, result)) continue;
+    if (!Explains(id, page.number, running, result)) continue;
     if (!errno_kind && result.sig != 0 && result.fault_address != 0 &&
         result.fault_address != op.address) {
       return absl::StrFormat(
@@ -209,7 +241,7 @@ std::optional<std::string> Oracle::EndWide(int slot, const OpResult& result) {
     for (StateId id : running.moved[page.number]) {
       const Outcome outcome = OutcomeOf(states_[id], page.number, op);
       may |= outcome == Outcome::kOk || outcome == Outcome::kAnything;
-      may_not |= outcome != Outcome::kOk;
+      may_not |= outcome != Outcome::kOk || OfChanging(states_[id]);
     }
     if (!violation && done && (!possible || !may)) {
       violation = absl::StrFormat(
@@ -244,6 +276,9 @@ std::string Oracle::StateText(StateId id, uint64_t page) const {
                                   FormatProt(state.prot));
   if (state.file < 0) {
     text += " anonymous";
+  } else if (state.file >= kFirstShared) {
+    absl::StrAppend(&text, " memory, page ",
+                    page + static_cast<uint64_t>(state.delta));
   } else {
     absl::StrAppend(&text, " of ", files_->Name(state.file), ", page ",
                     page + static_cast<uint64_t>(state.delta));
@@ -292,6 +327,16 @@ std::string Oracle::AccessViolation(const Running& running, const Page& page,
     std::string why = StateText(id, page.number);
     switch (OutcomeOf(states_[id], page.number, op)) {
       case Outcome::kOk:
+        if (OfChanging(states_[id])) {
+          const uint64_t at =
+              page.number + static_cast<uint64_t>(states_[id].delta);
+          const auto [within, beyond] =
+              MayReach(states_[id].file, at, running.begun);
+          legal.push_back(
+              absl::StrCat(within ? "what the file may hold (" : "no success (",
+                           why, beyond ? "), SIGBUS" : ")"));
+          break;
+        }
         legal.push_back(
             IsLoad(op.kind)
                 ? absl::StrFormat("%#x (%s)",

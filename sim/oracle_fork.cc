@@ -50,23 +50,9 @@ void Oracle::EndFork(int slot, const OpResult& result) {
   const bool heap_known = running.brk_calls == parent.brk_calls;
   child.brk = heap_known ? parent.brk : 0;
   for (auto& [index, seen] : running.seen_of_page) {
-    Page& from = parent.pages[index];
+    const Page& from = parent.pages[index];
     for (StateId& id : seen) {
       if (states_[id].no_fork) id = child.Nothing(from.number);
-    }
-    // What both may write to is followed for neither from here on.
-    auto common = [&](StateId id) {
-      return states_[id].kind == Kind::kMapped && states_[id].shared &&
-             states_[id].file < 0;
-    };
-    if (std::any_of(seen.begin(), seen.end(), common)) {
-      seen.assign(1, kUnknownId);
-      from.configs.push_back({kUnknownId, 0});
-      ForEachSlot(from.running, [&](int other) {
-        Running& beside = running_[static_cast<size_t>(other)];
-        beside.seen.push_back(kUnknownId);
-        beside.moved[from.number].push_back(kUnknownId);
-      });
     }
     Page& to = child.pages[Touch(child, from.number)];
     to.configs.clear();

@@ -87,13 +87,14 @@ TEST_F(OracleForkTest, MmapAnywhereBesideTheForkMakesTheChildUnknown) {
   EXPECT_NE(oracle_.Describe(0, kBase), "anything");
 }
 
-TEST_F(OracleForkTest, SharedAnonymousMemoryIsFollowedForNeither) {
+TEST_F(OracleForkTest, SharedAnonymousMemoryIsOneForBoth) {
   ResolvedOp shared = Mmap(kBase, 1, kR | kW, -1);
   shared.shared = true;
   RunMmap(shared);
   Run(Fork(1), Returned(0));
   RunIn(1, StoreAt(kBase, 0xaa), Returned(0));
   EXPECT_EQ(Run(LoadAt(kBase), Loaded(0xaa)), "");
+  EXPECT_EQ(Run(LoadAt(kBase), Loaded(0)), "load gave wrong bytes");
 }
 
 TEST_F(OracleForkTest, ChildKnowsWhereItsHeapEnds) {

@@ -3,6 +3,7 @@
 // What the rooms of Oracle share, and nobody else needs:
 //   oracle.cc         begin and end of calls, the possibilities of a page
 //   oracle_access.cc  accesses: what a state lets them come to
+//   oracle_files.cc   files that change, and who changes them
 //   oracle_fork.cc    fork
 //   oracle_remap.cc   mremap and brk
 
@@ -43,6 +44,12 @@ inline bool IsForced(OpKind kind) {
   return kind == OpKind::kPeek || kind == OpKind::kPoke;
 }
 
+// May put bytes into a shared mapping.
+inline bool MayStore(const ResolvedOp& op) {
+  return IsStore(op.kind) ||
+         (op.kind == OpKind::kMadvise && op.advice == kAdviceRemove);
+}
+
 inline bool IsAccess(OpKind kind) {
   return IsStore(kind) || IsLoad(kind) || IsLookup(kind);
 }
@@ -66,7 +73,8 @@ inline bool ChangesPages(const ResolvedOp& op) {
          op.kind == OpKind::kBrk ||
          (op.kind == OpKind::kMadvise &&
           (op.advice == kAdviceDontneed || op.advice == kAdviceFree ||
-           op.advice == kAdviceDontfork || op.advice == kAdviceDofork));
+           op.advice == kAdviceRemove || op.advice == kAdviceDontfork ||
+           op.advice == kAdviceDofork));
 }
 
 // Transitions that a page makes in all.

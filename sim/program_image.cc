@@ -87,12 +87,38 @@ absl::StatusOr<ProgramImage> ReadExisting(const Program& program) {
   return image;
 }
 
+MemoryFile MakeMemoryFile(const FileSpec& file) {
+  MemoryFile made;
+  made.path = absl::StrCat("/", file.name);
+  made.filesystem = file.filesystem;
+  const std::string content = FileContents(file);
+  made.bytes = content.size();
+  for (uint64_t begin = 0; begin < content.size(); begin += kPageBytes) {
+    bool hole = false;
+    for (const BlockRun& run : file.runs) {
+      const uint64_t page = begin / kPageBytes;
+      hole |= page >= run.first && page <= run.last;
+    }
+    if (!hole) made.data.emplace_back(begin, content.substr(begin, kPageBytes));
+  }
+  return made;
+}
+
 }  // namespace
 
 absl::StatusOr<ProgramImage> MakeProgramImage(const Program& program) {
-  if (!program.image.existing.empty()) return ReadExisting(program);
-  if (program.image.files.empty()) return ProgramImage();
-  return Build(program);
+  absl::StatusOr<ProgramImage> image = ProgramImage();
+  if (!program.image.existing.empty()) {
+    image = ReadExisting(program);
+  } else if (!program.image.files.empty()) {
+    image = Build(program);
+  }
+  if (!image.ok()) return image;
+  for (const FileSpec& file : program.memory_files) {
+    image->memory_files.push_back(MakeMemoryFile(file));
+    image->files.Add(file.name, FileContents(file), /*changes=*/true);
+  }
+  return image;
 }
 
 }  // namespace faultline

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "sim/memory_file.h"
 #include "sim/oracle.h"
 #include "sim/program/program.h"
 
@@ -20,6 +21,8 @@ struct ProgramImage {
   std::vector<uint8_t> bytes;      // empty: the program has no file
   std::vector<std::string> paths;  // of each FileSpec, in the image
   OracleFileStrings files;         // contents, by index of FileSpec
+  // The program's own files, which follow those of the image in `files`.
+  std::vector<MemoryFile> memory_files;
 };
 
 // Builds the image, or reads the existing one (a path relative to the

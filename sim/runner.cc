@@ -132,7 +132,7 @@ absl::Status Runner::SetUp() {
   absl::Status status = machine_->Boot(this, system_);
   if (!status.ok()) return status;
   status = machine_->Populate(this, system_, image_.paths,
-                              compiled_.own_processes);
+                              compiled_.own_processes, image_.memory_files);
   if (!status.ok()) return status;
   // The program's tasks first: with them the processes outlive the task that
   // does the setup.

@@ -77,6 +77,9 @@ struct SerialHost::Channel : Shared {};
 absl::StatusOr<std::unique_ptr<SerialHost>> SerialHost::Create(
     const ProgramImage& image) {
   std::unique_ptr<SerialHost> host(new SerialHost);
+  if (!image.memory_files.empty()) {
+    return absl::UnimplementedError("host: no files of a 'files' section");
+  }
   if (image.paths.size() > host_agent::kMaxFiles) {
     return absl::InvalidArgumentError("host: too many files");
   }

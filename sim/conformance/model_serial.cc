@@ -93,7 +93,7 @@ absl::Status SerialModel::Kernel::Boot(const CompiledProgram& program) {
   absl::Status status = machine->Boot(&runtime, system);
   if (!status.ok()) return status;
   status = machine->Populate(&runtime, system, image->paths,
-                             program.processes.size());
+                             program.processes.size(), image->memory_files);
   if (!status.ok()) return status;
   variable_count = program.variables.size();
   variables.assign(program.processes.size() * variable_count, 0);

@@ -20,11 +20,11 @@ struct NamedNumber {
 
 // Numbers of Linux's generic errno headers: the model's, whatever the host.
 constexpr NamedNumber kErrnos[] = {
-    {"EPERM", 1},      {"ENOENT", 2},   {"EINTR", 4},   {"EIO", 5},
-    {"EBADF", 9},      {"EAGAIN", 11},  {"ENOMEM", 12}, {"EACCES", 13},
-    {"EFAULT", 14},    {"EBUSY", 16},   {"EEXIST", 17}, {"ENODEV", 19},
-    {"EINVAL", 22},    {"ETXTBSY", 26}, {"ERANGE", 34}, {"ENOSYS", 38},
-    {"EOVERFLOW", 75},
+    {"EPERM", 1},    {"ENOENT", 2},  {"EINTR", 4},       {"EIO", 5},
+    {"EBADF", 9},    {"EAGAIN", 11}, {"ENOMEM", 12},     {"EACCES", 13},
+    {"EFAULT", 14},  {"EBUSY", 16},  {"EEXIST", 17},     {"ENODEV", 19},
+    {"EFBIG", 27},   {"ENOSPC", 28}, {"EOPNOTSUPP", 95}, {"EINVAL", 22},
+    {"ETXTBSY", 26}, {"ERANGE", 34}, {"ENOSYS", 38},     {"EOVERFLOW", 75},
 };
 
 constexpr NamedNumber kAdvice[] = {
@@ -123,6 +123,7 @@ std::string FormatFile(const FileSpec& file) {
     return absl::StrCat(file.name, ": path ", Quoted(file.path));
   }
   std::string line = absl::StrCat(file.name, ": ", FormatFileSize(file.size));
+  if (!file.filesystem.empty()) absl::StrAppend(&line, ", ", file.filesystem);
   for (const BlockRun& run : file.runs) {
     absl::StrAppend(&line, ", ", LayoutName(run.layout), " ", run.first);
     if (run.last != run.first) absl::StrAppend(&line, "-", run.last);
@@ -362,6 +363,19 @@ std::string FormatOp(const Op& op) {
       break;
     case OpKind::kUnpin:
       break;
+    case OpKind::kWrite:
+      arguments = {op.file, FormatAmount(op.offset), Number(op.value)};
+      if (op.size != 1) arguments.push_back(absl::StrCat(op.size));
+      break;
+    case OpKind::kTruncate:
+      arguments = {op.file, FormatAmount(op.length)};
+      break;
+    case OpKind::kPunch:
+      arguments = {op.file, FormatAmount(op.offset), FormatAmount(op.length)};
+      break;
+    case OpKind::kDrop:
+      arguments = {op.file};
+      break;
   }
   return absl::StrCat(
       op.repeat != 1 ? absl::StrCat("repeat ", op.repeat, " ") : "",
@@ -393,6 +407,12 @@ std::string FormatLitmus(const Program& program) {
     }
     text += "\n";
     for (const FileSpec& file : program.image.files) {
+      AppendLine(text, FormatFile(file));
+    }
+  }
+  if (!program.memory_files.empty()) {
+    text += "files\n";
+    for (const FileSpec& file : program.memory_files) {
       AppendLine(text, FormatFile(file));
     }
   }

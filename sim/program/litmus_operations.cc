@@ -58,7 +58,8 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
       OpKind::kKill,     OpKind::kFork,      OpKind::kReclaim,
       OpKind::kMigrate,  OpKind::kRmapWalk,  OpKind::kOomKill,
       OpKind::kOomReap,  OpKind::kMlockAll,  OpKind::kMunlockAll,
-      OpKind::kMsync,    OpKind::kMincore};
+      OpKind::kMsync,    OpKind::kMincore,   OpKind::kWrite,
+      OpKind::kTruncate, OpKind::kPunch,     OpKind::kDrop};
   bool known = false;
   for (OpKind kind : kKinds) {
     if (name == OpKindName(kind)) {
@@ -161,14 +162,18 @@ bool LitmusParser::Operation(Op* op) {
       return ParseAddress(&op->address) && Comma() && Length(&op->length);
     case OpKind::kUnpin:
       return true;
+    case OpKind::kWrite:
+    case OpKind::kTruncate:
+    case OpKind::kPunch:
+    case OpKind::kDrop:
+      return FileChange(op);
     default:
       return Access(op);
   }
 }
 
 bool LitmusParser::FileName(bool anonymous, std::string* file) {
-  absl::string_view what =
-      anonymous ? "a file of the image or 'anon'" : "a file of the image";
+  absl::string_view what = anonymous ? "a file or 'anon'" : "a file";
   if (token_.kind != TokenKind::kName) return Expected(what);
   if (anonymous && token_.text == "anon") {
     Advance();
@@ -178,6 +183,48 @@ bool LitmusParser::FileName(bool anonymous, std::string* file) {
   *file = token_.text;
   Advance();
   return true;
+}
+
+bool LitmusParser::MemoryFileName(std::string* file) {
+  for (const FileSpec& known : program_.memory_files) {
+    if (!token_.IsName(known.name)) continue;
+    *file = known.name;
+    Advance();
+    return true;
+  }
+  return Expected("a file of the section 'files'");
+}
+
+bool LitmusParser::FileChange(Op* op) {
+  if (!MemoryFileName(&op->file)) return false;
+  switch (op->kind) {
+    case OpKind::kTruncate:
+      return Comma() && ParseAmount("a size", kMaxMemoryFileBytes, &op->length);
+    case OpKind::kPunch: {
+      if (!Comma()) return false;
+      SourcePlace place = token_.place;
+      if (!FileRange(op, kMaxMemoryFileBytes)) return false;
+      return TotalBytes(op->length) > 0 ||
+             Fail(place, "a length of at least one byte", "0");
+    }
+    case OpKind::kWrite: {
+      if (!Comma() ||
+          !ParseAmount("an offset in the file", kMaxMemoryFileBytes,
+                       &op->offset) ||
+          !Comma()) {
+        return false;
+      }
+      Token value = token_;
+      if (!Value(8, &op->value) || !AccessSize(&op->size)) return false;
+      if (op->size == 8 || (op->value >> (8 * op->size)) == 0) return true;
+      return Fail(value.place,
+                  absl::StrCat("a value of ", op->size,
+                               op->size == 1 ? " byte" : " bytes"),
+                  value.Spelling());
+    }
+    default:
+      return true;
+  }
 }
 
 bool LitmusParser::FileRange(Op* op, int64_t most_length) {

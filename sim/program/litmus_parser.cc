@@ -181,8 +181,8 @@ bool LitmusParser::ParseProgram() {
 
 bool LitmusParser::Once(absl::string_view section) {
   // Later sections use names that earlier ones declare.
-  static constexpr absl::string_view kOrder[] = {"image", "setup", "task",
-                                                 "legal"};
+  static constexpr absl::string_view kOrder[] = {"image", "files", "setup",
+                                                 "task", "legal"};
   bool after = false;
   for (absl::string_view other : kOrder) {
     if (after && seen_.count(other) != 0) {
@@ -202,8 +202,8 @@ bool LitmusParser::Once(absl::string_view section) {
 bool LitmusParser::Section() {
   if (token_.kind != TokenKind::kName || token_.place.column != 1) {
     return Expected(
-        "about, defects, machine, image, setup, task, legal or expect at "
-        "the beginning of a line");
+        "about, defects, machine, image, files, setup, task, legal or expect "
+        "at the beginning of a line");
   }
   std::string section = token_.text;
   if (section == "about") {
@@ -219,12 +219,14 @@ bool LitmusParser::Section() {
   if (section == "defects") rule = &LitmusParser::Defects;
   if (section == "machine") rule = &LitmusParser::Machine;
   if (section == "image") rule = &LitmusParser::Image;
+  if (section == "files") rule = &LitmusParser::Files;
   if (section == "task") rule = &LitmusParser::Task;
   if (section == "legal") rule = &LitmusParser::Legal;
   if (section == "expect") rule = &LitmusParser::Expect;
   if (rule == nullptr && section != "setup") {
     return Expected(
-        "about, defects, machine, image, setup, task, legal or expect");
+        "about, defects, machine, image, files, setup, task, legal or "
+        "expect");
   }
   if (!Once(section)) return false;
   Advance();

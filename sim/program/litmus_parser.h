@@ -35,6 +35,7 @@ inline constexpr size_t kMaxLines = 256;  // of defects, fixes, legal, expect
 inline constexpr size_t kMaxNameBytes = 64;
 inline constexpr size_t kMaxStringBytes = 1024;
 inline constexpr int64_t kMaxFileBytes = (int64_t{1} << 24) - 1;  // cramfs
+inline constexpr int64_t kMaxMemoryFileBytes = int64_t{1} << 20;
 inline constexpr int64_t kMaxAddressBytes = int64_t{1} << 47;
 // reclaim, migrate, rmap_walk: pages.
 inline constexpr uint64_t kMaxLruPages = 1 << 20;

@@ -72,7 +72,10 @@ class LitmusParser {
   bool Machine();
   bool Image();
   bool File();
-  bool FileSize(FileSpec* file);
+  bool Files();
+  // "NAME:" of a file that is none yet.
+  bool FileHead(FileSpec* file);
+  bool FileSize(int64_t least, int64_t most, FileSpec* file);
   bool Run(FileSpec* file, BlockLayout layout);
   bool CheckFile(const FileSpec& file, SourcePlace tail, SourcePlace unaligned);
   bool Task();
@@ -104,6 +107,9 @@ class LitmusParser {
   bool Length(Amount* length) {
     return ParseAmount("a length", kMaxAddressBytes, length);
   }
+  // A file of the `files` section.
+  bool MemoryFileName(std::string* file);
+  bool FileChange(Op* op);
   // Offset and then length in a file.
   bool FileRange(Op* op, int64_t most_length);
 

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "sim/program/litmus_format.h"
 #include "sim/program/program.h"
 
 namespace faultline {
@@ -240,8 +241,7 @@ TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
       {"kvm_pfn(m, x)", "t:7:13: expected 'r' or 'w', found 'x'"},
       {"pin(m, rw)", "t:7:9: expected 'r' or 'w', found 'rw'"},
       {"mlock(m, 1p, now)", "t:7:15: expected 'onfault', found 'now'"},
-      {"read_into(m, anon, 0)",
-       "t:7:15: expected a file of the image, found 'anon'"},
+      {"read_into(m, anon, 0)", "t:7:15: expected a file, found 'anon'"},
       {"poke(m, 0x100)", "t:7:10: expected a value of 1 byte, found '0x100'"},
       {"write_from(m, 65537)",
        "t:7:16: expected a size of 0 to 65536 bytes, found 65537"},
@@ -268,7 +268,7 @@ TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
        "found 'private'"},
       {"mmap(f, 0p, 6p, r)", "t:7:19: expected ',', found ')'"},
       {"mmap(g, 0p, 6p, r, private)",
-       "t:7:7: expected a file of the image or 'anon', found 'g'"},
+       "t:7:7: expected a file or 'anon', found 'g'"},
       {"mmap(anon, 1p, 6p, r, private)",
        "t:7:13: expected offset 0p for anonymous memory, found 4096"},
       {"mmap(f, 0p, 6p, r, private, at m)", "t:7:33: expected '=', found 'm'"},
@@ -281,7 +281,7 @@ TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
        "t:7:17: expected advice (normal, random, sequential, willneed, "
        "dontneed, free, remove, dontfork, dofork, dontdump or dodump), found "
        "'poison'"},
-      {"read(anon, 0, 1)", "t:7:7: expected a file of the image, found 'anon'"},
+      {"read(anon, 0, 1)", "t:7:7: expected a file, found 'anon'"},
       {"kill(Z)",
        "t:7:7: expected the name of a task, found 'Z', which is none"},
       {"m = mmap(f, 0p, 1p, r, private)",
@@ -330,6 +330,69 @@ TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
   };
   for (const ErrorCase& c : kCases) {
     EXPECT_EQ(ErrorOf(WithTask(c.text)), c.error) << c.text;
+  }
+}
+
+TEST(LitmusParser, FilesInMemoryHaveATypeAndHoles) {
+  absl::StatusOr<Program> program = ParseLitmus(
+      "litmus \"t\"\n"
+      "image\n    f: 1 page\n"
+      "files\n    g: 2 pages + 5 bytes, tmpfs, hole 0-1\n    h: 0, ramfs\n"
+      "task A\n    truncate(g, 1p + 7)\n    punch(h, 3, 2p)\n"
+      "    write(g, 1p, 0x1234, 2)\n    drop(h)\n"
+      "    m = mmap(g, 0p, 1p, rw, shared)\n    madvise(m, 1p, remove)\n",
+      "t");
+  ASSERT_TRUE(program.ok()) << program.status();
+  ASSERT_EQ(program->memory_files.size(), 2u);
+  EXPECT_EQ(program->image.files.size(), 1u);
+  EXPECT_EQ(program->memory_files[0].filesystem, "tmpfs");
+  EXPECT_EQ(program->memory_files[0].runs.size(), 1u);
+  EXPECT_EQ(TotalBytes(program->memory_files[1].size), 0);
+  const std::vector<Op>& ops = program->tasks[0].ops;
+  ASSERT_EQ(ops.size(), 6u);
+  EXPECT_EQ(ops[0].kind, OpKind::kTruncate);
+  EXPECT_EQ(TotalBytes(ops[0].length), kPageBytes + 7);
+  EXPECT_EQ(TotalBytes(ops[1].offset), 3);
+  EXPECT_EQ(ops[2].value, 0x1234u);
+  EXPECT_EQ(ops[2].size, 2u);
+  EXPECT_EQ(ops[3].file, "h");
+  EXPECT_EQ(ops[5].advice, 9u);
+  // What is printed says the same.
+  absl::StatusOr<Program> again = ParseLitmus(FormatLitmus(*program), "t");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(SameProgram(*program, *again)) << FormatLitmus(*program);
+  EXPECT_EQ(program->Hash(), again->Hash());
+  again->memory_files[0].filesystem = "ramfs";
+  EXPECT_FALSE(SameProgram(*program, *again));
+  EXPECT_NE(program->Hash(), again->Hash());
+}
+
+TEST(LitmusParser, ErrorsAboutFilesInMemoryNameThePlace) {
+  const struct {
+    const char *file, *op, *error;
+  } kCases[] = {
+      {"g: 2 pages", "drop(g)", "t:4:1: expected ',', found 'task'"},
+      {"g: 2 pages, ext4", "drop(g)",
+       "t:3:14: expected 'tmpfs' or 'ramfs', found 'ext4'"},
+      {"g: 2 pages, tmpfs, direct 0", "drop(g)",
+       "t:3:21: expected 'hole' and the pages that are one, found 'direct'"},
+      {"g: 257 pages, tmpfs", "drop(g)",
+       "t:3:5: expected at most 1048576 bytes, the format's limit, found "
+       "1052672"},
+      {"g: 1 page, tmpfs", "drop(h)",
+       "t:5:7: expected a file of the section 'files', found 'h'"},
+      {"g: 1 page, tmpfs", "punch(g, 0p, 0)",
+       "t:5:11: expected a length of at least one byte, found 0"},
+      {"g: 1 page, tmpfs", "write(g, 0, 256)",
+       "t:5:14: expected a value of 1 byte, found '256'"},
+      {"g: 1 page, tmpfs", "truncate(g)", "t:5:12: expected ',', found ')'"},
+  };
+  for (const auto& test : kCases) {
+    const std::string text = absl::StrCat("litmus \"t\"\nfiles\n ", test.file,
+                                          "\ntask A\n ", test.op, "\n");
+    absl::StatusOr<Program> program = ParseLitmus(text, "t");
+    ASSERT_FALSE(program.ok()) << text;
+    EXPECT_EQ(program.status().message(), test.error) << text;
   }
 }
 
@@ -391,11 +454,11 @@ TEST(LitmusParser, ErrorsOfSectionsNameThePlace) {
        "t:2:1: expected a 'setup' or 'task' section, found the end of the "
        "text"},
       {"litmus \"t\"\n load(0)\n",
-       "t:2:2: expected about, defects, machine, image, setup, task, legal "
-       "or expect at the beginning of a line, found 'load'"},
+       "t:2:2: expected about, defects, machine, image, files, setup, task, "
+       "legal or expect at the beginning of a line, found 'load'"},
       {"litmus \"t\"\nthread A\n load(0)\n",
-       "t:2:1: expected about, defects, machine, image, setup, task, legal "
-       "or expect, found 'thread'"},
+       "t:2:1: expected about, defects, machine, image, files, setup, task, "
+       "legal or expect, found 'thread'"},
       {"litmus \"t\"\ntask A\ntask B\n load(0)\n",
        "t:3:1: expected an operation of the task, found 'task'"},
       {"litmus \"t\"\ntask A\n load(0)\ntask A\n load(0)\n",

@@ -110,22 +110,54 @@ bool LitmusParser::Image() {
   return true;
 }
 
-bool LitmusParser::File() {
-  FileSpec file;
-  file.place = token_.place;
-  if (program_.image.files.size() == kMaxFiles) {
+bool LitmusParser::FileHead(FileSpec* file) {
+  file->place = token_.place;
+  if (files_.size() == kMaxFiles) {
     return Expected(absl::StrCat("at most ", kMaxFiles, " files"));
   }
   if (token_.IsName("anon")) {
     return Fail(token_.place, "the name of a file",
                 "'anon', which means anonymous memory");
   }
-  if (!Name("the name of a file", &file.name)) return false;
-  if (!files_.insert(file.name).second) {
-    return Fail(file.place, "a name that no other file has",
-                absl::StrCat("'", file.name, "'"));
+  if (!Name("the name of a file", &file->name)) return false;
+  if (!files_.insert(file->name).second) {
+    return Fail(file->place, "a name that no other file has",
+                absl::StrCat("'", file->name, "'"));
   }
-  if (!Mark(":")) return false;
+  return Mark(":");
+}
+
+// "g: 2 pages, tmpfs, hole 1"
+bool LitmusParser::Files() {
+  while (InSection()) {
+    FileSpec file;
+    if (!FileHead(&file) || !FileSize(0, kMaxMemoryFileBytes, &file) ||
+        !Comma()) {
+      return false;
+    }
+    if (!token_.IsName("tmpfs") && !token_.IsName("ramfs")) {
+      return Expected("'tmpfs' or 'ramfs'");
+    }
+    file.filesystem = token_.text;
+    Advance();
+    while (token_.IsMark(",")) {
+      Advance();
+      if (!token_.IsName("hole") || TotalBytes(file.size) == 0) {
+        return Expected("'hole' and the pages that are one");
+      }
+      if (!Run(&file, BlockLayout::kHole)) return false;
+    }
+    program_.memory_files.push_back(std::move(file));
+  }
+  if (program_.memory_files.empty()) {
+    return Expected("a file ('g: 2 pages, tmpfs')");
+  }
+  return true;
+}
+
+bool LitmusParser::File() {
+  FileSpec file;
+  if (!FileHead(&file)) return false;
   if (!program_.image.existing.empty()) {
     if (!token_.IsName("path")) {
       return Expected("'path \"PATH\"', the image being an existing one");
@@ -135,7 +167,7 @@ bool LitmusParser::File() {
     program_.image.files.push_back(std::move(file));
     return true;
   }
-  if (!FileSize(&file)) return false;
+  if (!FileSize(1, kMaxFileBytes, &file)) return false;
   SourcePlace tail, unaligned;
   while (token_.IsMark(",")) {
     Advance();
@@ -168,12 +200,12 @@ bool LitmusParser::File() {
 }
 
 // "6 pages", "100 bytes", "5 pages + 100 bytes", or an amount.
-bool LitmusParser::FileSize(FileSpec* file) {
+bool LitmusParser::FileSize(int64_t least, int64_t most, FileSpec* file) {
   SourcePlace place = token_.place;
   constexpr absl::string_view kWhat = "a size (6 pages, 5 pages + 100 bytes)";
   for (bool more = true; more;) {
     if (token_.kind != TokenKind::kNumber ||
-        token_.number > static_cast<uint64_t>(kMaxFileBytes)) {
+        token_.number > static_cast<uint64_t>(most)) {
       return Expected(kWhat);
     }
     bool pages = token_.pages;
@@ -188,14 +220,13 @@ bool LitmusParser::FileSize(FileSpec* file) {
     (pages ? file->size.pages : file->size.bytes) += number;
     more = token_.IsMark("+");
     if (more) Advance();
-    if (TotalBytes(file->size) > kMaxFileBytes) {
-      return Fail(
-          place,
-          absl::StrCat("at most ", kMaxFileBytes, " bytes, the format's limit"),
-          absl::StrCat(TotalBytes(file->size)));
+    if (TotalBytes(file->size) > most) {
+      return Fail(place,
+                  absl::StrCat("at most ", most, " bytes, the format's limit"),
+                  absl::StrCat(TotalBytes(file->size)));
     }
   }
-  if (TotalBytes(file->size) == 0) {
+  if (TotalBytes(file->size) < least) {
     return Fail(place, "a size of at least one byte", "0");
   }
   return true;
@@ -294,6 +325,10 @@ bool LitmusParser::CheckKernelTask(const TaskSpec& task) {
       case OpKind::kRmapWalk:
       case OpKind::kOomKill:
       case OpKind::kOomReap:
+      case OpKind::kWrite:
+      case OpKind::kTruncate:
+      case OpKind::kPunch:
+      case OpKind::kDrop:
         break;
       default:
         return Fail(

@@ -79,6 +79,20 @@ void Feed(Fnv& fnv, const std::vector<Op>& ops) {
   for (const Op& op : ops) Feed(fnv, op);
 }
 
+void Feed(Fnv& fnv, const FileSpec& file) {
+  fnv.Text(file.name);
+  fnv.Size(file.size);
+  fnv.Number(file.runs.size());
+  for (const BlockRun& run : file.runs) {
+    fnv.Number(run.first);
+    fnv.Number(run.last);
+    fnv.Number(static_cast<uint64_t>(run.layout));
+  }
+  fnv.Number(file.shared_tail);
+  fnv.Number(file.unaligned);
+  fnv.Text(file.path);
+}
+
 uint64_t Mix(uint64_t x) {
   x ^= x >> 30;
   x *= 0xbf58476d1ce4e5b9u;
@@ -153,7 +167,7 @@ bool Same(const TaskSpec& a, const TaskSpec& b) {
 bool Same(const FileSpec& a, const FileSpec& b) {
   return a.name == b.name && Same(a.size, b.size) && Same(a.runs, b.runs) &&
          a.shared_tail == b.shared_tail && a.unaligned == b.unaligned &&
-         a.path == b.path;
+         a.path == b.path && a.filesystem == b.filesystem;
 }
 
 bool Same(const LegalRule& a, const LegalRule& b) {
@@ -182,18 +196,10 @@ uint64_t Program::Hash() const {
   fnv.Number(machine.pat);
   fnv.Text(image.existing);
   fnv.Number(image.files.size());
-  for (const FileSpec& file : image.files) {
-    fnv.Text(file.name);
-    fnv.Size(file.size);
-    fnv.Number(file.runs.size());
-    for (const BlockRun& run : file.runs) {
-      fnv.Number(run.first);
-      fnv.Number(run.last);
-      fnv.Number(static_cast<uint64_t>(run.layout));
-    }
-    fnv.Number(file.shared_tail);
-    fnv.Number(file.unaligned);
-    fnv.Text(file.path);
+  for (const FileSpec& file : image.files) Feed(fnv, file);
+  for (const FileSpec& file : memory_files) {
+    Feed(fnv, file);
+    fnv.Text(file.filesystem);
   }
   Feed(fnv, setup);
   fnv.Number(tasks.size());
@@ -301,6 +307,14 @@ const char* OpKindName(OpKind kind) {
       return "pin";
     case OpKind::kUnpin:
       return "unpin";
+    case OpKind::kWrite:
+      return "write";
+    case OpKind::kTruncate:
+      return "truncate";
+    case OpKind::kPunch:
+      return "punch";
+    case OpKind::kDrop:
+      return "drop";
   }
   return "?";
 }
@@ -308,7 +322,8 @@ const char* OpKindName(OpKind kind) {
 bool SameProgram(const Program& a, const Program& b) {
   return a.name == b.name && a.about == b.about && a.defects == b.defects &&
          Same(a.machine, b.machine) && a.image.existing == b.image.existing &&
-         Same(a.image.files, b.image.files) && Same(a.setup, b.setup) &&
+         Same(a.image.files, b.image.files) &&
+         Same(a.memory_files, b.memory_files) && Same(a.setup, b.setup) &&
          Same(a.tasks, b.tasks) && Same(a.legal, b.legal) &&
          Same(a.expectations, b.expectations);
 }

@@ -76,6 +76,11 @@ enum class OpKind {
   kPoke,        // poke(ADDRESS, VALUE [, SIZE])
   kPin,         // pin(ADDRESS, r|w)        get_user_pages, held
   kUnpin,       // unpin()                  all that the task holds
+  // Of a file of the `files` section:
+  kWrite,     // write(FILE, OFFSET, VALUE [, SIZE])  pwrite from the host
+  kTruncate,  // truncate(FILE, SIZE)               ftruncate to SIZE bytes
+  kPunch,     // punch(FILE, OFFSET, LENGTH)        fallocate: a hole
+  kDrop,      // drop(FILE)               posix_fadvise(DONTNEED) of all of it
 };
 
 inline constexpr uint32_t kProtRead = 1, kProtWrite = 2, kProtExec = 4;
@@ -112,7 +117,8 @@ inline constexpr uint32_t kMsAsync = 1, kMsInvalidate = 2, kMsSync = 4;
 inline constexpr uint32_t kMclCurrent = 1, kMclFuture = 2, kMclOnfault = 4;
 // uapi numbers of advice that says more than a hint.
 inline constexpr uint32_t kAdviceDontneed = 4, kAdviceFree = 8,
-                          kAdviceDontfork = 10, kAdviceDofork = 11;
+                          kAdviceRemove = 9, kAdviceDontfork = 10,
+                          kAdviceDofork = 11;
 
 inline constexpr char kKernelProcess[] = "kernel";
 
@@ -146,6 +152,8 @@ struct FileSpec {
   bool unaligned = false;    // direct blocks on 8-byte, not page, boundaries
   // Existing image: the path in it.
   std::string path;
+  // Of `files`: tmpfs or ramfs.  Runs are holes then, and the rest is written.
+  std::string filesystem;
   SourcePlace place;
 };
 
@@ -195,6 +203,8 @@ struct Program {
   std::vector<std::string> defects;  // ids: "D1"
   MachineSpec machine;
   ImageSpec image;
+  // Files that can be written; their numbers follow those of the image.
+  std::vector<FileSpec> memory_files;
   std::vector<Op> setup;
   std::vector<TaskSpec> tasks;
   std::vector<LegalRule> legal;
