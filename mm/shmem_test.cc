@@ -211,6 +211,27 @@ TEST_F(ShmemTest, DirtyPagesAreNotReclaimed) {
   EXPECT_TRUE(PageDirty(file_.Cached(2)));
 }
 
+TEST_F(ShmemTest, SmapsAndMincoreKnowThePages) {
+  file_.WritePages(0, "a");
+  ASSERT_EQ(file_.Truncate(3 * PAGE_SIZE), 0);
+  ASSERT_EQ(MapFile(file_.get(), 0, 3, MAP_SHARED), 0);
+  ASSERT_EQ(MapFile(file_.get(), 8, 3, MAP_SHARED), 0);
+  ASSERT_EQ(Store(0, 1).sig, 0);
+  Load(8);
+  Load(1);
+  std::vector<char> text(8192);
+  proc_pid_smaps(machine_.mm(), text.data(), text.size());
+  const std::string smaps(text.data());
+  EXPECT_NE(smaps.find("Shared_Dirty:          4 kB"), std::string::npos)
+      << smaps;
+  ASSERT_EQ(MapPages(nullptr, 20, 1, PROT_READ | PROT_WRITE), 0);
+  ASSERT_EQ(sys_mincore(PageAddress(0), 3 * PAGE_SIZE, PageAddress(20)), 0);
+  EXPECT_EQ(UserLoad(PageAddress(20)), 1u);
+  EXPECT_EQ(UserLoad(PageAddress(20) + 1), 1u);
+  // A hole that nobody has touched.
+  EXPECT_EQ(UserLoad(PageAddress(20) + 2), 0u);
+}
+
 TEST_F(ShmemTest, UnmappingKeepsWhatWasStored) {
   ASSERT_EQ(file_.Truncate(PAGE_SIZE), 0);
   ASSERT_EQ(MapFile(file_.get(), 0, 1, MAP_SHARED), 0);
