@@ -82,8 +82,12 @@ static bool cramfs_may_map(struct super_block *sb, const struct inode *inode)
 
 		if ((blockptrs[i] & CRAMFS_BLK_FLAGS) != CRAMFS_BLK_FLAGS)
 			continue;
-		/* What is not page aligned is read, and never mapped. */
-		if (i == blocks - 1 && partial && !PAGE_ALIGNED(start))
+		/*
+		 * What is not page aligned is read, and never mapped; without
+		 * an MMU alignment does not matter.
+		 */
+		if (IS_ENABLED(CONFIG_MMU) && i == blocks - 1 && partial &&
+		    !PAGE_ALIGNED(start))
 			len = partial;
 		if (start + len > limit)
 			return false;

@@ -39,13 +39,27 @@ int mmu_copy(u32 kind, kulong addr, void *buf, u32 size, u32 *error_code);
 /* __copy_from_user_inatomic of the page at addr; nonzero: not readable. */
 int copy_user_page_inatomic(void *to, kulong addr);
 
+/* ---- cpu.cc: the same with an MMU and without ---- */
+/* size 1, 2, 4 or 8 bytes; little endian. */
+u64 load_bytes(const char *from, u32 size);
+void store_bytes(char *to, u32 size, u64 value);
+void copy_bytes(char *to, const char *from, u32 size);
+/* The bytes lie in the ROM window, where a store has no effect. */
+bool in_rom(const struct machine *machine, const char *bytes);
+/* Before an access: task->fault_sig is forgotten. */
+void user_access_begin(struct task_struct *task, struct fl_user_result *result);
+/* As on the way back to user mode: true when a signal ends the access. */
+bool user_signal(struct task_struct *task, struct fl_user_result *result);
+
 /* ---- oom_kill.cc ---- */
 /* VM_FAULT_OOM in user mode; no lock held.  The caller faults again. */
 void pagefault_out_of_memory(void);
 
-/* ---- process_vm_access.cc ---- */
+/* ---- mm_init.cc ---- */
 /* The task's mm with one more user (mmput), or NULL. */
 struct mm_struct *get_task_mm(struct task_struct *task);
+
+/* ---- process_vm_access.cc, nommu_access.cc ---- */
 /* Bytes moved between mm and the kernel's buf; sem not held.  gup_flags:
  * FOLL_FORCE, FOLL_WRITE; task may be NULL. */
 int __access_remote_vm(struct task_struct *task, struct mm_struct *mm,

@@ -103,12 +103,6 @@ int __lock_page_or_retry(struct page *page, struct mm_struct *mm, u32 flags)
 	return 1;
 }
 
-static int lock_page_or_retry(struct page *page, struct mm_struct *mm,
-			      u32 flags)
-{
-	return trylock_page(page) || __lock_page_or_retry(page, mm, flags);
-}
-
 /* ---- the tree ---- */
 
 /* Takes a reference on what the slot names now; NULL when it is empty. */
@@ -270,14 +264,6 @@ void delete_from_page_cache(struct page *page)
 	put_page(page);
 }
 
-/* ---- faults ---- */
-
-static pgoff_t max_index(struct inode *inode)
-{
-	return (pgoff_t)((i_size_read(inode) + (loff_t)PAGE_SIZE - 1) >>
-			 PAGE_SHIFT);
-}
-
 /* 0 also when somebody else read the page first; or -errno of readpage. */
 static int page_cache_read(struct file *file, pgoff_t index, gfp_t gfp)
 {
@@ -294,6 +280,22 @@ static int page_cache_read(struct file *file, pgoff_t index, gfp_t gfp)
 		ret = 0;
 	put_page(page);
 	return ret;
+}
+
+/* ---- faults ---- */
+
+#ifdef CONFIG_MMU
+
+static int lock_page_or_retry(struct page *page, struct mm_struct *mm,
+			      u32 flags)
+{
+	return trylock_page(page) || __lock_page_or_retry(page, mm, flags);
+}
+
+static pgoff_t max_index(struct inode *inode)
+{
+	return (pgoff_t)((i_size_read(inode) + (loff_t)PAGE_SIZE - 1) >>
+			 PAGE_SHIFT);
 }
 
 /*
@@ -445,6 +447,24 @@ int generic_file_readonly_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	return generic_file_mmap(file, vma);
 }
+
+#else /* CONFIG_MMU: mmap copies the file, and no access faults */
+
+int generic_file_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	(void)file;
+	(void)vma;
+	return -ENOSYS;
+}
+
+int generic_file_readonly_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	(void)file;
+	(void)vma;
+	return -ENOSYS;
+}
+
+#endif /* CONFIG_MMU */
 
 /* ---- read(2) ---- */
 

@@ -52,6 +52,14 @@ struct iov_iter;
 #endif
 #define MS_RDONLY 1
 
+/* What file_operations->mmap_capabilities may answer; no-MMU. */
+#define NOMMU_MAP_COPY 0x00000001   /* privately, as a copy */
+#define NOMMU_MAP_DIRECT 0x00000008 /* where it is, shared */
+#define NOMMU_MAP_READ VM_MAYREAD
+#define NOMMU_MAP_WRITE VM_MAYWRITE
+#define NOMMU_MAP_EXEC VM_MAYEXEC
+#define NOMMU_VMFLAGS (NOMMU_MAP_READ | NOMMU_MAP_WRITE | NOMMU_MAP_EXEC)
+
 struct qstr {
 	u32 len;
 	const char *name; /* NUL terminated */
@@ -166,9 +174,10 @@ struct file_operations {
 	/* Bytes read into `to`, or -errno. */
 	s64 (*read)(struct file *file, char *to, size_t bytes, loff_t *pos);
 	int (*mmap)(struct file *file, struct vm_area_struct *vma);
+	/* Where a direct mapping is to lie, or -errno: no-MMU. */
 	kulong (*get_unmapped_area)(struct file *file, kulong addr, kulong len,
 				    kulong pgoff, kulong flags);
-	unsigned (*mmap_capabilities)(struct file *file);
+	unsigned (*mmap_capabilities)(struct file *file); /* NOMMU_MAP_* */
 	/* Bytes whose pages the pipe now refers to, or -errno. */
 	s64 (*splice_read)(struct file *file, loff_t *pos,
 			   struct pipe_inode_info *pipe, size_t bytes);

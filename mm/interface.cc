@@ -17,6 +17,9 @@
 #include "mm/fault.h"
 #include "mm/fs.h"
 #include "mm/mm.h"
+#ifndef CONFIG_MMU
+#include "mm/nommu.h"
+#endif
 #include "mm/rmap.h"
 #include "mm/sync/machine.h"
 #include "mm/sync/sched.h"
@@ -53,7 +56,11 @@ static struct machine *machine_boot(void *arena, u64 bytes,
 	if (!machine->task_cachep)
 		machine->task_cachep = kmem_cache_create(
 		    machine, "task_struct", sizeof(struct task_struct));
+#ifdef CONFIG_MMU
 	pgtable_cache_init(machine);
+#else
+	mmap_init(machine);
+#endif
 	vfs_caches_init(machine);
 	shmem_init(machine);
 	fl_file_systems_init(machine);
@@ -427,6 +434,11 @@ static void task_free(struct task_struct *task)
 	machine_leave(before);
 }
 
+static void set_ptrace(struct task_struct *task, u32 on)
+{
+	WRITE_ONCE(task->ptrace, on != 0);
+}
+
 static u32 task_killed(struct task_struct *task)
 {
 	return fatal_signal_pending(task);
@@ -613,6 +625,12 @@ static u32 check_machine(struct machine *machine)
 	wrong += report_left_over(
 	    "shared memory pages",
 	    (u64)percpu_counter_read(&machine->nr_shmem), 0);
+#ifndef CONFIG_MMU
+	wrong += report_left_over("regions", count_nommu_regions(machine), 0);
+	wrong += report_left_over(
+	    "pages of mappings",
+	    (u64)atomic_long_read(&machine->nommu->mmap_pages_allocated), 0);
+#endif
 	wrong += report_left_over("super blocks",
 				  !list_empty(&machine->super_blocks), 0);
 	machine_leave(before);
@@ -623,10 +641,12 @@ static u32 check_machine(struct machine *machine)
 const struct fl_kernel faultline_kernel = {
     FL_KERNEL_ABI,
     sizeof(struct fl_kernel),
-#ifdef CONFIG_ARM
+#if defined(CONFIG_X86_64)
+    "x86-64",
+#elif defined(CONFIG_MMU)
     "arm",
 #else
-    "x86-64",
+    "arm-nommu",
 #endif
     FAULTLINE_EXPLORED,
     CONFIG_CRAMFS_PHYSMEM,
@@ -720,6 +740,7 @@ const struct fl_kernel faultline_kernel = {
     gup_pin_access,
     uprobe_register,
     task_killed,
+    set_ptrace,
     proc_maps,
     proc_smaps,
     proc_pagemap,

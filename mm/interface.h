@@ -182,12 +182,12 @@ struct fl_dirent {
 struct fl_kernel {
 	uint32_t abi; /* FL_KERNEL_ABI */
 	uint32_t struct_bytes;
-	const char *arch;       /* "x86-64", "arm" */
+	const char *arch;       /* "x86-64", "arm", "arm-nommu" */
 	uint32_t explored;      /* 1: instrumented */
 	uint32_t physmem;       /* CONFIG_CRAMFS_PHYSMEM */
 	uint32_t kulong_bits;   /* 64 or 32 */
 	uint32_t page_shift;    /* 12 */
-	uint32_t pgtable_levels; /* 4 or 2 */
+	uint32_t pgtable_levels; /* 4 or 2; 0: no MMU */
 	uint64_t task_size;     /* first address beyond user space, bytes */
 
 	/* Once per process, before anything else. */
@@ -514,6 +514,12 @@ struct fl_kernel {
 				   void *cookie);
 	/* A fatal signal is pending on the task. [host] */
 	uint32_t (*task_killed)(struct task_struct *task);
+	/*
+	 * PTRACE_ATTACH (on 1), PTRACE_DETACH (on 0), as far as mm knows of
+	 * it: without an MMU a traced task shares none of its private
+	 * mappings.
+	 */
+	void (*set_ptrace)(struct task_struct *task, uint32_t on);
 
 	/* ---- looking at things [host] ---- */
 	/*

@@ -98,6 +98,10 @@ void vmacache_update(kulong addr, struct vm_area_struct *vma);
 void vmacache_flush(struct task_struct *task);
 /* sem held for write. */
 void vmacache_invalidate(struct mm_struct *mm);
+#ifndef CONFIG_MMU
+struct vm_area_struct *vmacache_find_exact(struct mm_struct *mm, kulong start,
+					   kulong end);
+#endif
 
 /* ---- mprotect.cc ---- */
 s64 do_mprotect(kulong start, size_t len, kulong prot);

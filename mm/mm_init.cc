@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The life of an mm, after kernel/fork.c of 4.13: mm_alloc, mm_init, mmput,
- * mmget_not_zero, mmdrop with __mmdrop; exit_mm of kernel/exit.c; and the
- * caches of proc_caches_init and anon_vma_init.
+ * mmget_not_zero, get_task_mm, mmdrop with __mmdrop; exit_mm of
+ * kernel/exit.c; and the caches of proc_caches_init and anon_vma_init.
  *
  * mm_users counts the tasks that use the address space; when it reaches zero
  * the mappings go.  All users together hold one mm_count; when that reaches
@@ -12,8 +12,10 @@
  * dumps that wait in exit_mm, lazy TLB.
  * Locks: none but mmap_sem in exit_mm; mmput may sleep.
  */
+#include "mm/fault.h"
 #include "mm/internal.h"
 #include "mm/pgtable.h"
+#include "mm/sync/sched.h"
 #include "mm/tlb.h"
 
 /*
@@ -68,11 +70,13 @@ struct mm_struct *mm_init(struct mm_struct *mm)
 	mm->tlb_flush_batched = false;
 	mm->def_flags = 0;
 
+#ifdef CONFIG_MMU
 	mm->pgd = pgd_alloc(mm);
 	if (!mm->pgd) {
 		kmem_cache_free(mm->machine->mm_cachep, mm);
 		return NULL;
 	}
+#endif
 	return mm;
 }
 
@@ -86,20 +90,24 @@ struct mm_struct *mm_alloc(struct machine *machine)
 		return NULL;
 	mm->machine = machine;
 	mm->task_size = TASK_SIZE;
-	mm->mmap_base = mmap_base(TASK_SIZE);
 	rlimits_init(mm);
+#ifdef CONFIG_MMU
+	mm->mmap_base = mmap_base(TASK_SIZE);
 	mm->start_data = DEFAULT_START_BRK;
 	mm->end_data = DEFAULT_START_BRK;
 	mm->start_brk = DEFAULT_START_BRK;
 	mm->brk = DEFAULT_START_BRK;
+#endif
 	return mm_init(mm);
 }
 
 /* The tables' root goes before the check, which then has seen all frees. */
 static void __mmdrop(struct mm_struct *mm)
 {
+#ifdef CONFIG_MMU
 	tlb_destroy_mm(mm);
 	pgd_free(mm, mm->pgd);
+#endif
 	check_mm(mm);
 	kmem_cache_free(mm->machine->mm_cachep, mm);
 }
@@ -136,6 +144,11 @@ bool mmget_not_zero(struct mm_struct *mm)
 	return true;
 }
 
+struct mm_struct *get_task_mm(struct task_struct *task)
+{
+	return task_grab_mm(task, offsetof(struct mm_struct, mm_users));
+}
+
 void mmgrab(struct mm_struct *mm)
 {
 	int now = atomic_inc_return(&mm->mm_count);
@@ -160,7 +173,9 @@ void exit_mm(void)
 	down_read(&mm->mmap_sem);
 	task_set_mm(NULL);
 	up_read(&mm->mmap_sem);
+#ifdef CONFIG_MMU
 	leave_mm(mm);
+#endif
 	vmacache_flush(task);
 	mmput(mm);
 	exit_oom_victim();

@@ -47,6 +47,7 @@ struct vm_fault;
 #define VM_NORESERVE 0x200000
 #define VM_HUGETLB 0x400000
 #define VM_PAT 0x1000000
+#define VM_MAPPED_COPY 0x1000000 /* no-MMU: the region owns its pages */
 #define VM_DONTDUMP 0x4000000
 #define VM_SOFTDIRTY 0x8000000
 #define VM_MIXEDMAP 0x10000000
@@ -137,7 +138,29 @@ struct vm_area_struct {
 	kulong vm_pgoff;       /* mmap_sem; pages, or a pfn (remap_pfn_range) */
 	struct file *vm_file;  /* reference held, may be NULL */
 	void *vm_private_data; /* mmap_sem; the driver's */
+#ifndef CONFIG_MMU
+	struct vm_region *vm_region; /* mmap_sem; one vm_usage of it */
+#endif
 };
+
+#ifndef CONFIG_MMU
+/*
+ * Memory that one or more vmas, of any mm, map: a copy that belongs to the
+ * region (VM_MAPPED_COPY), or what a device or file system lends.  Addresses
+ * are physical, bytes.  All fields: nommu_region_sem, but vm_file and
+ * vm_pgoff, which stay as they are while the region has one vma only.
+ */
+struct vm_region {
+	struct rb_node vm_rb; /* by vm_start */
+	kulong vm_flags;
+	kulong vm_start, vm_end; /* what may be mapped */
+	kulong vm_top;           /* end of what was allocated */
+	kulong vm_pgoff;         /* pages, of vm_start in vm_file */
+	struct file *vm_file;    /* reference held; NULL: anonymous */
+	int vm_usage;            /* vmas */
+	bool vm_icache_flushed;  /* an executable mapping was made */
+};
+#endif
 
 /* Limits of a process that are modelled; bytes, as in the uapi header. */
 #define RLIMIT_DATA 2
@@ -183,6 +206,9 @@ struct mm_struct {
 	kulong saved_auxv[AT_VECTOR_SIZE]; /* pairs, AT_NULL at the end */
 	/* PROT_READ is to mean PROT_EXEC too; of the task in 4.13. */
 	bool read_implies_exec; /* own tasks, before the mm is shared */
+#ifndef CONFIG_MMU
+	kulong end_brk; /* bytes; the heap's area ends here (context.end_brk) */
+#endif
 	struct rlimit rlim[RLIM_NLIMITS]; /* read and written racily */
 	atomic_long_t rss_stat[NR_MM_COUNTERS]; /* pages */
 	kulong flags; /* MMF_*; atomic bits */

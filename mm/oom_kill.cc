@@ -237,6 +237,8 @@ void pagefault_out_of_memory(void)
 
 /* ---- the reaper ---- */
 
+#ifdef CONFIG_MMU
+
 static bool can_madv_dontneed_vma(const struct vm_area_struct *vma)
 {
 	return !(vma->vm_flags & (VM_LOCKED | VM_HUGETLB | VM_PFNMAP));
@@ -314,5 +316,15 @@ s64 oom_reap(void)
 		reaped++;
 	}
 }
+
+#else
+
+/* Without page tables there is nothing that could be taken back. */
+s64 oom_reap(void)
+{
+	return 0;
+}
+
+#endif /* CONFIG_MMU */
 
 } /* extern "C" */

@@ -109,6 +109,8 @@ static inline pte_t ptep_get_and_clear(pte_t *ptep)
 	return pte;
 }
 
+#ifdef CONFIG_MMU
+
 /* ---- descending.  *_offset do not check; *_none_or_clear_bad style tests
  * are pgd_none and so on.  ARM: pud and pmd are the pgd entry itself. ---- */
 static inline kulong pgd_index(kulong addr)
@@ -215,6 +217,8 @@ void pmd_populate(struct mm_struct *mm, pmd_t *pmd, pgtable_t pte);
 struct mmu_gather;
 void free_pgd_range(struct mmu_gather *tlb, kulong addr, kulong end,
 		    kulong floor, kulong ceiling);
+
+#endif /* CONFIG_MMU */
 
 FL_END_DECLS
 

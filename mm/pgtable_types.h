@@ -7,6 +7,7 @@
  * x86-64: four levels of 512 eight-byte entries.  ARM (classic 32-bit): two
  * levels; pgd of 2048 entries of 2 MiB (two hardware entries seen as one, as
  * Linux does), pte pages of 512 four-byte entries; pud and pmd are folded.
+ * Without an MMU there are no tables, only the types.
  */
 #ifndef FAULTLINE_MM_PGTABLE_TYPES_H_
 #define FAULTLINE_MM_PGTABLE_TYPES_H_
@@ -47,6 +48,11 @@ typedef struct page *pgtable_t;
 #define TASK_SIZE (((kulong)1 << 47) - PAGE_SIZE)
 /* A pte can say "no struct page behind this" by itself. */
 #define __HAVE_ARCH_PTE_SPECIAL 1
+#elif !defined(CONFIG_MMU)
+#define CONFIG_PGTABLE_LEVELS 0
+/* There is no border between user and kernel. */
+#define TASK_SIZE ((kulong)0xffffffff)
+#define __HAVE_ARCH_PTE_SPECIAL 0
 #else
 #define CONFIG_PGTABLE_LEVELS 2
 #define PGDIR_SHIFT 21
@@ -60,12 +66,14 @@ typedef struct page *pgtable_t;
 #define __HAVE_ARCH_PTE_SPECIAL 0
 #endif
 
+#ifdef CONFIG_MMU
 #define PGDIR_SIZE ((kulong)1 << PGDIR_SHIFT)
 #define PUD_SIZE ((kulong)1 << PUD_SHIFT)
 #define PMD_SIZE ((kulong)1 << PMD_SHIFT)
 #define PGDIR_MASK (~(PGDIR_SIZE - 1))
 #define PUD_MASK (~(PUD_SIZE - 1))
 #define PMD_MASK (~(PMD_SIZE - 1))
+#endif
 #define FIRST_USER_ADDRESS ((kulong)0)
 
 /* Bits of a pte, in the model's own layout (below PAGE_SHIFT). */

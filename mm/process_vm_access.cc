@@ -4,7 +4,6 @@
  *
  *   access_process_vm, __access_remote_vm    mm/memory.c of 4.13: ptrace's
  *                              peek and poke, /proc/PID/mem
- *   get_task_mm                kernel/fork.c
  *   process_vm_rw              mm/process_vm_access.c: process_vm_readv and
  *                              process_vm_writev of one segment on each side
  *
@@ -30,11 +29,6 @@ extern "C" {
 #ifdef CONFIG_X86_64
 #define CONFIG_HAVE_IOREMAP_PROT 1
 #endif
-
-struct mm_struct *get_task_mm(struct task_struct *task)
-{
-	return task_grab_mm(task, offsetof(struct mm_struct, mm_users));
-}
 
 /* What the device's own method moves; 0 or less: nothing. */
 static int access_device(struct mm_struct *mm, kulong addr, void *buf, int len,

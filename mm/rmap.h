@@ -75,6 +75,7 @@ struct anon_vma *page_lock_anon_vma_read(struct page *page);
 /* With a reference, or NULL likewise. */
 struct anon_vma *page_get_anon_vma(struct page *page);
 
+#ifdef CONFIG_MMU
 /*
  * How many ptes were used since the last call; clears their accessed bits.
  * *vm_flags: those of the vmas that used it.  is_locked: the page is.
@@ -95,6 +96,30 @@ bool try_to_unmap(struct page *page, u32 flags);
 void try_to_unmap_flush(void);
 /* The same, if any of it was dirty; before the pages are written out. */
 void try_to_unmap_flush_dirty(void);
+#else
+#define TTU_BATCH_FLUSH 0x40
+/* No pte maps anything. */
+static inline int page_referenced(struct page *page, bool is_locked,
+				  kulong *vm_flags)
+{
+	(void)page;
+	(void)is_locked;
+	*vm_flags = 0;
+	return 0;
+}
+static inline bool try_to_unmap(struct page *page, u32 flags)
+{
+	(void)page;
+	(void)flags;
+	return false;
+}
+static inline void try_to_unmap_flush(void)
+{
+}
+static inline void try_to_unmap_flush_dirty(void)
+{
+}
+#endif
 
 /* ---- memory_unmap.cc ---- */
 /* sem held; the ptes of [addr, end), which lies in the vma. */

@@ -54,7 +54,14 @@ static inline bool file_path_lacks_slash(const struct file *file,
 	return **name != '/';
 }
 
-/* task_mmu.cc: the line of /proc/PID/maps. */
+/* Up to the width set for this line (pad_until), and one blank in any case. */
+void seq_pad(struct seq_file *m);
+/* The path of an open file; a newline would end the line, so it is \012. */
+void seq_file_path(struct seq_file *m, const struct file *file);
+/* Of every file: 00:0f. */
+#define SHOW_DEV_MAJOR 0x00u
+#define SHOW_DEV_MINOR 0x0fu
+/* task_mmu.cc, task_nommu.cc: the line of /proc/PID/maps. */
 void show_map_vma(struct seq_file *m, const struct vm_area_struct *vma);
 
 FL_END_DECLS

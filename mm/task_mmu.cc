@@ -15,34 +15,6 @@
 #include "mm/swapops.h"
 #include "mm/sync/string.h"
 
-#define SHOW_DEV_MAJOR 0x00u
-#define SHOW_DEV_MINOR 0x0fu
-
-/* Up to the width set for this line, and one blank in any case. */
-static void seq_pad(struct seq_file *m)
-{
-	while (m->count < m->pad_until)
-		seq_putc(m, ' ');
-	seq_putc(m, ' ');
-}
-
-/* The path of an open file; a newline would end the line, so it is \012. */
-static void seq_file_path(struct seq_file *m, const struct file *file)
-{
-	const char *name;
-
-	if (file_path_lacks_slash(file, &name))
-		seq_putc(m, '/');
-	for (; *name; name++) {
-		if (*name == '\n')
-			seq_puts(m, "\\012");
-		else
-			seq_putc(m, *name);
-	}
-	if (!file->f_inode->i_nlink)
-		seq_puts(m, " (deleted)");
-}
-
 void show_map_vma(struct seq_file *m, const struct vm_area_struct *vma)
 {
 	/* Two addresses, flags, offset, device and inode; as the kernel has

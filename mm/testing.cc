@@ -11,6 +11,9 @@
 #include <utility>
 
 #include "mm/fault.h"
+#ifndef CONFIG_MMU
+#include "mm/nommu.h"
+#endif
 
 namespace faultline {
 namespace {
@@ -97,7 +100,11 @@ TestMachine::TestMachine(const Options& options) {
 
   struct task_struct* before = machine_enter(machine_);
   mm_caches_init(machine_);
+#ifdef CONFIG_MMU
   pgtable_cache_init(machine_);
+#else
+  mmap_init(machine_);
+#endif
   vfs_caches_init(machine_);
   shmem_init(machine_);
   overcommit_init(machine_);
@@ -315,6 +322,7 @@ std::string Strip(struct mm_struct* mm, uint64_t pages) {
   return strip;
 }
 
+#ifdef CONFIG_MMU
 int TouchForWrite(struct mm_struct* mm, uint64_t page) {
   down_read(&mm->mmap_sem);
   struct vm_area_struct* vma = find_vma(mm, PageAddress(page));
@@ -322,6 +330,7 @@ int TouchForWrite(struct mm_struct* mm, uint64_t page) {
   up_read(&mm->mmap_sem);
   return result;
 }
+#endif
 
 uint64_t UserLoad(kulong address) {
   struct fl_user_result result;

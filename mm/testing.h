@@ -224,7 +224,7 @@ void MapStrip(struct file* file, const std::string& strip);
 // The strip of the first `pages` pages.
 std::string Strip(struct mm_struct* mm, uint64_t pages);
 
-// A write fault; VM_FAULT bits.
+// A write fault; VM_FAULT bits.  Only with an MMU.
 int TouchForWrite(struct mm_struct* mm, uint64_t page);
 
 // What user code loads and stores there, through faults; a signal fails the

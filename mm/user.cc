@@ -18,8 +18,8 @@
  * fault for the lack of a permission forgets the entry on x86, so that it is
  * not taken twice for one that is out of date; on ARM the kernel does that.
  *
- * The bytes are moved by code that is not instrumented: user programs race
- * as they like.  The event before it says which bytes of which frame.
+ * The bytes are moved by code that is not instrumented (cpu.cc): user programs
+ * race as they like.  The event before it says which bytes of which frame.
  *
  * Left out: protection keys, SMAP, accesses across a page boundary, an
  * accessed bit that ARM's kernel would have to emulate.  Stores to ROM have no
@@ -31,8 +31,6 @@
 #include "mm/sync/sched.h"
 #include "mm/sync/string.h"
 #include "mm/tlb.h"
-
-#define FL_UNINSTRUMENTED __attribute__((noinline, no_sanitize("thread")))
 
 extern "C" {
 
@@ -115,62 +113,6 @@ fault:
 	return -EFAULT;
 }
 
-static FL_UNINSTRUMENTED u64 load_bytes(const char *from, u32 size)
-{
-	u64 value = 0;
-	u32 i;
-
-	if ((uintptr_t)from % size == 0) {
-		switch (size) {
-		case 8:
-			return __atomic_load_n((const u64 *)(const void *)from,
-					       __ATOMIC_RELAXED);
-		case 4:
-			return __atomic_load_n((const u32 *)(const void *)from,
-					       __ATOMIC_RELAXED);
-		case 2:
-			return __atomic_load_n((const u16 *)(const void *)from,
-					       __ATOMIC_RELAXED);
-		}
-	}
-	for (i = 0; i < size; i++)
-		value |=
-		    (u64)__atomic_load_n((const u8 *)from + i, __ATOMIC_RELAXED)
-		    << (8 * i);
-	return value;
-}
-
-static FL_UNINSTRUMENTED void store_bytes(char *to, u32 size, u64 value)
-{
-	u32 i;
-
-	if ((uintptr_t)to % size == 0) {
-		switch (size) {
-		case 8:
-			__atomic_store_n((u64 *)(void *)to, value,
-					 __ATOMIC_RELAXED);
-			return;
-		case 4:
-			__atomic_store_n((u32 *)(void *)to, (u32)value,
-					 __ATOMIC_RELAXED);
-			return;
-		case 2:
-			__atomic_store_n((u16 *)(void *)to, (u16)value,
-					 __ATOMIC_RELAXED);
-			return;
-		}
-	}
-	for (i = 0; i < size; i++)
-		__atomic_store_n((u8 *)to + i, (u8)(value >> (8 * i)),
-				 __ATOMIC_RELAXED);
-}
-
-static bool in_rom(const struct machine *machine, const char *bytes)
-{
-	return machine->rom && bytes >= machine->rom &&
-	       bytes < machine->rom + machine->rom_bytes;
-}
-
 int mmu_access(u32 kind, kulong addr, u32 size, u64 *value, u32 *error_code)
 {
 	struct task_struct *task = current;
@@ -191,22 +133,6 @@ int mmu_access(u32 kind, kulong addr, u32 size, u64 *value, u32 *error_code)
 	}
 	user_walk_end(task);
 	return ret;
-}
-
-/* Word by word where both sides allow it; either may be written meanwhile. */
-static FL_UNINSTRUMENTED void copy_bytes(char *to, const char *from, u32 size)
-{
-	if (((uintptr_t)to | (uintptr_t)from) % 8 == 0) {
-		for (; size >= 8; size -= 8, to += 8, from += 8)
-			__atomic_store_n(
-			    (u64 *)(void *)to,
-			    __atomic_load_n((const u64 *)(const void *)from,
-					    __ATOMIC_RELAXED),
-			    __ATOMIC_RELAXED);
-	}
-	for (; size; size--, to++, from++)
-		__atomic_store_n(to, __atomic_load_n(from, __ATOMIC_RELAXED),
-				 __ATOMIC_RELAXED);
 }
 
 int mmu_copy(u32 kind, kulong addr, void *buf, u32 size, u32 *error_code)
@@ -248,22 +174,6 @@ int copy_user_page_inatomic(void *to, kulong addr)
 	return ret;
 }
 
-/* As on the way back to user mode: a fatal signal ends the program. */
-static bool user_signal(struct task_struct *task, struct fl_user_result *result)
-{
-	if (fatal_signal_pending(task)) {
-		result->sig = SIGKILL;
-		return true;
-	}
-	if (task->fault_sig) {
-		result->sig = task->fault_sig;
-		result->si_code = task->fault_code;
-		result->si_addr = task->fault_addr;
-		return true;
-	}
-	return false;
-}
-
 static void access_loop(u32 kind, u64 addr, u32 size, u64 value,
 			struct fl_user_result *result,
 			void (*fault)(kulong address, u32 error_code))
@@ -272,12 +182,7 @@ static void access_loop(u32 kind, u64 addr, u32 size, u64 value,
 	u32 error_code = 0;
 	int ret;
 
-	result->sig = 0;
-	result->si_code = 0;
-	result->si_addr = 0;
-	result->value = 0;
-	result->faults = 0;
-	task->fault_sig = 0;
+	user_access_begin(task, result);
 
 	/* No page table reaches there; the fault is the same everywhere. */
 	if (unlikely(addr >= (u64)TASK_SIZE)) {

@@ -2,7 +2,7 @@
 /*
  * The per-task cache of find_vma, after mm/vmacache.c of 4.13: vmacache_find,
  * vmacache_update, vmacache_valid, vmacache_flush, vmacache_flush_all,
- * vmacache_invalidate.
+ * vmacache_invalidate; without an MMU, vmacache_find_exact.
  *
  * Four slots a task, chosen by page number.  They hold for one sequence number
  * of the mm; unlinking any vma makes a new number, which empties every task's
@@ -10,7 +10,7 @@
  * are emptied by hand, but not when the mm has a single user: as 4.13 does it,
  * with the hole that was closed later.
  *
- * Left out: vmacache_find_exact (no-MMU), the event counters.
+ * Left out: the event counters.
  * Locks: mmap_sem; for writing to invalidate.
  */
 #include "mm/internal.h"
@@ -95,3 +95,20 @@ struct vm_area_struct *vmacache_find(struct mm_struct *mm, kulong addr)
 	}
 	return NULL;
 }
+
+#ifndef CONFIG_MMU
+struct vm_area_struct *vmacache_find_exact(struct mm_struct *mm, kulong start,
+					   kulong end)
+{
+	if (!vmacache_valid(mm))
+		return NULL;
+
+	for (u32 i = 0; i < VMACACHE_SIZE; i++) {
+		struct vm_area_struct *vma = current->vmacache.vmas[i];
+
+		if (vma && vma->vm_start == start && vma->vm_end == end)
+			return vma;
+	}
+	return NULL;
+}
+#endif

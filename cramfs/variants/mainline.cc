@@ -4,6 +4,8 @@
 //
 //   cramfs_last_page_is_shared   looks behind the last block itself
 //   cramfs_physmem_mmap          maps what it can, pages the rest
+//   cramfs_physmem_get_unmapped_area,
+//   cramfs_physmem_mmap_capabilities   without an MMU, as v3 had them
 //
 // It starts as an ordinary read-only mapping of the file.  Mapped whole, it
 // becomes a PFNMAP whose vm_pgoff is a pfn; mapped in part, it becomes a
@@ -16,6 +18,8 @@
 
 #include "mm/mm.h"
 #include "mm/sync/bug.h"
+
+#ifdef CONFIG_MMU
 
 // Whether the bytes of the last block's page behind the end of the file are
 // anything but zeros.  The last block is direct and raw.
@@ -112,12 +116,58 @@ bailout:
 	return 0;
 }
 
+#else // CONFIG_MMU
+
+// 0: what others may share can be used where it is; -ENOSYS: copy it.
+static int cramfs_physmem_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return vma->vm_flags & (VM_SHARED | VM_MAYSHARE) ? 0 : -ENOSYS;
+}
+
+// The address of the file's bytes themselves; -EINVAL beyond the file,
+// -ENOSYS where they are not in one piece.
+static kulong cramfs_physmem_get_unmapped_area(struct file *file, kulong addr,
+					       kulong len, kulong pgoff,
+					       kulong flags)
+{
+	struct inode *inode = file_inode(file);
+	struct cramfs_sb_info *sbi = CRAMFS_SB(inode->i_sb);
+	const u32 pages = (u32)((len + PAGE_SIZE - 1) >> PAGE_SHIFT);
+	const u32 max_pages =
+	    (u32)((inode->i_size + PAGE_SIZE - 1) >> PAGE_SHIFT);
+	u32 block_pages = pages, offset;
+
+	if (pgoff >= max_pages || pages > max_pages - pgoff)
+		return (kulong)-EINVAL;
+	offset = cramfs_get_block_range(inode, (u32)pgoff, &block_pages);
+	if (!offset || block_pages != pages)
+		return (kulong)-ENOSYS;
+	addr = sbi->linear_phys_addr + offset;
+	pr_debug("cramfs: get_unmapped for %s ofs %#lx siz %lu at 0x%08lx\n",
+		 file_dentry(file)->d_name.name, KL(pgoff * PAGE_SIZE), KL(len),
+		 KL(addr));
+	return addr;
+}
+
+static unsigned cramfs_physmem_mmap_capabilities(struct file *file)
+{
+	return NOMMU_MAP_COPY | NOMMU_MAP_DIRECT | NOMMU_MAP_READ |
+	       NOMMU_MAP_EXEC;
+}
+
+#endif // CONFIG_MMU
+
 const struct file_operations cramfs_mainline_fops = {
     .llseek = generic_file_llseek,
     .read = generic_file_read,
     .mmap = cramfs_physmem_mmap,
+#ifndef CONFIG_MMU
+    .get_unmapped_area = cramfs_physmem_get_unmapped_area,
+    .mmap_capabilities = cramfs_physmem_mmap_capabilities,
+#else
     .get_unmapped_area = NULL,
     .mmap_capabilities = NULL,
+#endif
     .splice_read = generic_file_splice_read,
     .read_iter = generic_file_read_iter,
 };

@@ -268,13 +268,6 @@ fail:
 
 #ifndef CONFIG_MMU
 
-#ifndef NOMMU_MAP_COPY
-#define NOMMU_MAP_COPY 0x00000001
-#define NOMMU_MAP_DIRECT 0x00000008
-#define NOMMU_MAP_READ VM_MAYREAD
-#define NOMMU_MAP_EXEC VM_MAYEXEC
-#endif
-
 // The address of the file's bytes themselves; -EINVAL beyond the file,
 // -ENOSYS where they are not in one piece, so that mmap copies them.
 static kulong cramfs_physmem_get_unmapped_area(struct file *file, kulong addr,

@@ -176,6 +176,8 @@ struct machine {
 	spinlock_t pat_lock;
 	u64 nr_pat_ranges; /* pat_lock */
 
+	struct nommu *nommu; /* mm/nommu.h; NULL: there is an MMU */
+
 	struct mutex cramfs_read_mutex; /* cramfs' read_mutex */
 	/* cramfs_read_mutex; cramfs' read buffers, NULL: nobody needs them */
 	struct cramfs_read_buffers *cramfs_read_buffers;

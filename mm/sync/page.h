@@ -32,7 +32,8 @@ enum pageflags {
 	PG_reserved,
 	PG_swapbacked,
 	PG_mlocked,
-	PG_readahead /* in 4.13 a second name of PG_reclaim */
+	PG_readahead, /* in 4.13 a second name of PG_reclaim */
+	PG_buddy /* on the free list; machine->free_lock */
 };
 
 /* Low bit of page->mapping: it points to an anon_vma. */
@@ -126,6 +127,17 @@ static inline bool page_mapped(struct page *page)
 
 /* Page allocator, order 0.  NULL when there is none, or chosen to fail. */
 struct page *alloc_page(gfp_t flags);
+/* The highest order the allocator serves is MAX_ORDER - 1. */
+#define MAX_ORDER 11
+/* The order of the smallest block of 2^order pages that holds `bytes` > 0. */
+u32 get_order(u64 bytes);
+/*
+ * Whole pages for `bytes` > 0, without a hole between them, aligned as a block
+ * of get_order(bytes) is; each of them with one reference of its own, dropped
+ * by put_page.  NULL: no such block is free, it would be larger than the
+ * allocator serves, or chosen to fail.
+ */
+void *alloc_pages_exact(u64 bytes, gfp_t flags);
 /* Drops alloc_page's reference; refcount 0 -> back to the free list. */
 void __free_page(struct page *page);
 /* BUG unless somebody holds a reference already. */

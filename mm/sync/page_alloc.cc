@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
-// Order-0 page frames and their reference counts (mm/page_alloc.c, mm/swap.c,
+// Page frames and their reference counts (mm/page_alloc.c, mm/swap.c,
 // include/linux/page_ref.h), and the conversions between struct page, pfn,
 // physical address and kernel address.
+//
+// Free frames stand in one list whatever their neighbours do; a block of
+// several (alloc_pages_exact: the block of the next power of two, of which the
+// end is given back at once) is looked for in it, in the list's order.
 //
 // A freed frame is the next one handed out in a native build; in an explored
 // one and under ASan it is the last, so that a stale use of it shows.
 //
-// Left out: orders above 0, zones, watermarks, reclaim on allocation, per-CPU
+// Left out: buddies as such, zones, watermarks, reclaim on allocation, per-CPU
 // lists, compound pages.  Locks: machine->free_lock, raw.
 
 #include "mm/sync/page.h"
@@ -29,6 +33,20 @@ void list_dirty(const struct list_head *item)
 	fl_dirty(item, sizeof(*item));
 }
 
+const kulong buddy = (kulong)1 << PG_buddy;
+
+// free_lock held.
+void unlink_free_page(struct machine *machine, struct page *page)
+{
+	fl_dirty(page, sizeof(*page));
+	list_dirty(page->lru.prev);
+	list_dirty(page->lru.next);
+	fl_dirty(&machine->nr_free, sizeof(machine->nr_free));
+	list_del_init(&page->lru);
+	page->flags = 0;
+	machine->nr_free--;
+}
+
 struct page *pop_free_page(struct machine *machine)
 {
 	struct page *page = NULL;
@@ -36,15 +54,48 @@ struct page *pop_free_page(struct machine *machine)
 	raw_spin_lock(&machine->free_lock);
 	if (!list_empty(&machine->free_pages)) {
 		page = list_first_entry(&machine->free_pages, struct page, lru);
-		fl_dirty(page, sizeof(*page));
-		list_dirty(&machine->free_pages);
-		list_dirty(page->lru.next);
-		fl_dirty(&machine->nr_free, sizeof(machine->nr_free));
-		list_del_init(&page->lru);
-		machine->nr_free--;
+		unlink_free_page(machine, page);
 	}
 	raw_spin_unlock(&machine->free_lock);
 	return page;
+}
+
+// The block of `nr` frames, a power of two, that `page` lies in, if it is all
+// free and all RAM; or NULL.  free_lock held.
+struct page *free_block_of(struct machine *machine, struct page *page,
+			   kulong nr)
+{
+	const kulong pfn = machine->ram_pfn + (kulong)(page - machine->mem_map);
+	const kulong first = pfn & ~(nr - 1);
+	struct page *block;
+
+	if (first < machine->ram_pfn ||
+	    first - machine->ram_pfn + nr > machine->ram_pages)
+		return NULL;
+	block = &machine->mem_map[first - machine->ram_pfn];
+	for (kulong i = 0; i < nr; i++) {
+		if (!(block[i].flags & buddy))
+			return NULL;
+	}
+	return block;
+}
+
+// The first `want` frames of a free block of `nr`, off the list; or NULL.
+struct page *pop_free_block(struct machine *machine, kulong nr, kulong want)
+{
+	struct page *page, *block = NULL;
+
+	raw_spin_lock(&machine->free_lock);
+	list_for_each_entry(page, &machine->free_pages, struct page, lru)
+	{
+		block = free_block_of(machine, page, nr);
+		if (block)
+			break;
+	}
+	for (kulong i = 0; block && i < want; i++)
+		unlink_free_page(machine, &block[i]);
+	raw_spin_unlock(&machine->free_lock);
+	return block;
 }
 
 void push_free_pages(struct machine *machine, struct page **pages, u32 nr)
@@ -58,6 +109,7 @@ void push_free_pages(struct machine *machine, struct page **pages, u32 nr)
 		struct page *page = pages[i];
 
 		fl_dirty(page, sizeof(*page));
+		page->flags |= buddy;
 		if (free_list_is_fifo) {
 			list_dirty(machine->free_pages.prev);
 			list_add_tail(&page->lru, &machine->free_pages);
@@ -137,6 +189,27 @@ void init_page(struct page *page)
 	smp_store_release(&page->_refcount.counter, 1);
 }
 
+bool chosen_to_fail(const struct machine *machine, gfp_t flags)
+{
+	return machine->config.alloc_may_fail && !(flags & __GFP_NOFAIL) &&
+	       fl_choose(2, FL_CHOOSE_ALLOC_FAIL);
+}
+
+// One frame that is off the list; pc: who asked for it.
+void prep_new_page(struct machine *machine, struct page *page, gfp_t flags,
+		   const void *pc)
+{
+	void *frame = frame_of(machine, page);
+
+	init_page(page);
+	fl_unpoison(frame, PAGE_SIZE);
+	if (flags & __GFP_ZERO) {
+		fl_dirty(frame, PAGE_SIZE);
+		fl_fill(frame, 0, PAGE_SIZE);
+	}
+	fl_event_at(FL_EV_PAGE_ALLOC, frame, PAGE_SIZE, 0, "page", pc);
+}
+
 } // namespace
 
 void page_alloc_init(struct machine *machine)
@@ -147,6 +220,7 @@ void page_alloc_init(struct machine *machine)
 		struct page *page = &machine->mem_map[i];
 
 		atomic_set(&page->_mapcount, -1);
+		page->flags = buddy;
 		list_add_tail(&page->lru, &machine->free_pages);
 	}
 	machine->nr_free = machine->ram_pages;
@@ -161,25 +235,42 @@ struct page *alloc_page(gfp_t flags)
 {
 	struct machine *machine = current_machine();
 	struct page *page;
-	void *frame;
 
-	if (machine->config.alloc_may_fail && !(flags & __GFP_NOFAIL) &&
-	    fl_choose(2, FL_CHOOSE_ALLOC_FAIL))
+	if (chosen_to_fail(machine, flags))
 		return NULL;
 	page = pop_free_page(machine);
 	if (!page) {
 		BUG_ON(flags & __GFP_NOFAIL);
 		return NULL;
 	}
-	init_page(page);
-	frame = frame_of(machine, page);
-	fl_unpoison(frame, PAGE_SIZE);
-	if (flags & __GFP_ZERO) {
-		fl_dirty(frame, PAGE_SIZE);
-		fl_fill(frame, 0, PAGE_SIZE);
-	}
-	fl_event(FL_EV_PAGE_ALLOC, frame, PAGE_SIZE, 0, "page");
+	prep_new_page(machine, page, flags, FL_HERE);
 	return page;
+}
+
+u32 get_order(u64 bytes)
+{
+	u32 order = 0;
+
+	while (((u64)PAGE_SIZE << order) < bytes)
+		order++;
+	return order;
+}
+
+void *alloc_pages_exact(u64 bytes, gfp_t flags)
+{
+	struct machine *machine = current_machine();
+	const kulong want = (kulong)((bytes + PAGE_SIZE - 1) >> PAGE_SHIFT);
+	const u32 order = get_order(bytes);
+	struct page *block;
+
+	if (order >= MAX_ORDER || chosen_to_fail(machine, flags))
+		return NULL;
+	block = pop_free_block(machine, (kulong)1 << order, want);
+	if (!block)
+		return NULL;
+	for (kulong i = 0; i < want; i++)
+		prep_new_page(machine, &block[i], flags, FL_HERE);
+	return frame_of(machine, block);
 }
 
 void __free_page(struct page *page)

@@ -73,6 +73,7 @@ struct task_struct {
 	u32 fixup_exception;
 	struct page *pins[8]; /* own: held by drivers, see task_pin() */
 	u32 nr_pins;          /* own */
+	u32 ptrace;           /* 1: somebody traces it */
 };
 
 extern __thread struct task_struct *fl_current

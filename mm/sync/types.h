@@ -103,6 +103,7 @@ typedef u64 phys_addr_t; /* bytes */
 #define ENOTDIR 20
 #define EISDIR 21
 #define EINVAL 22
+#define ETXTBSY 26
 #define EFBIG 27
 #define ENOSPC 28
 #define EROFS 30

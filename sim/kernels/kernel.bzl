@@ -62,16 +62,23 @@ EXPLORED_COMPATIBLE = select({
 _ARCH = {
     "x86_64": "CONFIG_X86_64=1",
     "arm": "CONFIG_ARM=1",
+    "arm_nommu": "CONFIG_ARM=1",
 }
+
+def has_mmu(arch):
+    return arch != "arm_nommu"
+
+def mm_sources(arch):
+    """The label of the sources of //mm that a kernel of `arch` consists of."""
+    return "//mm:sources" if has_mmu(arch) else "//mm:sources_nommu"
 
 def kernel_defines(arch, explored, physmem = True, planted = False):
     return [
         _ARCH[arch],
-        "CONFIG_MMU=1",
         "CONFIG_CRAMFS_PHYSMEM=" + ("1" if physmem else "0"),
         "FAULTLINE_EXPLORED=" + ("1" if explored else "0"),
         "FAULTLINE_PLANTED=" + ("1" if planted else "0"),
-    ]
+    ] + (["CONFIG_MMU=1"] if has_mmu(arch) else [])
 
 def kernel(
         name,
@@ -79,22 +86,25 @@ def kernel(
         explored,
         physmem = True,
         planted = False,
-        instrumented = ["//mm:sources", "//cramfs:sources"],
+        instrumented = None,
         plain = ["//mm/sync:sources", "//cramfs:plain_sources"],
         headers = ["//mm:headers", "//mm/sync:headers", "//cramfs:headers"]):
     """Declares the shared object `name`.so.
 
     Args:
       name: file name without ".so".
-      arch: "x86_64" or "arm".
+      arch: "x86_64", "arm" or "arm_nommu".
       explored: whether loads and stores become events.
       physmem: CONFIG_CRAMFS_PHYSMEM.
       planted: with the deliberately broken variants that checkers are
         tested on.
-      instrumented: sources that are instrumented when `explored`.
+      instrumented: sources that are instrumented when `explored`; None: those
+        of //mm and //cramfs.
       plain: sources that never are.
       headers: what both include.
     """
+    if instrumented == None:
+        instrumented = [mm_sources(arch), "//cramfs:sources"]
     defines = kernel_defines(arch, explored, physmem, planted)
     compatible = EXPLORED_COMPATIBLE if explored else []
     native.cc_library(
@@ -135,7 +145,7 @@ def kernel_test_library(name, arch, srcs, hdrs):
 
     Args:
       name: of the library; what depends on it gets the defines too.
-      arch: "x86_64" or "arm".
+      arch: "x86_64", "arm" or "arm_nommu".
       srcs: guest sources.
       hdrs: guest headers.
     """
