@@ -170,10 +170,14 @@ absl::StatusOr<const KernelLibrary*> KernelLibrary::Load(
 
 absl::StatusOr<std::string> KernelPath(absl::string_view arch, bool explored,
                                        bool physmem) {
-  absl::string_view name = arch == "x86-64" ? "x86_64" : arch;
-  if (name != "x86_64" && name != "arm") {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "no architecture \"", arch, "\": there are x86-64 and arm"));
+  if (arch != "x86-64" && arch != "arm" && arch != "arm-nommu") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("no architecture \"", arch,
+                     "\": there are x86-64, arm and arm-nommu"));
+  }
+  std::string name(arch);
+  for (char& c : name) {
+    if (c == '-') c = '_';
   }
   const std::string file =
       absl::StrCat("kernel_", name, explored ? "_explored" : "_native",

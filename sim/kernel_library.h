@@ -60,7 +60,7 @@ class KernelLibrary {
   std::vector<Segment> segments_;
 };
 
-// Where the build for `arch` ("x86-64" or "arm"), explored or native, with or
+// Where the build for `arch` ("x86-64", "arm" or "arm-nommu"), explored or native, with or
 // without CONFIG_CRAMFS_PHYSMEM is: $FAULTLINE_KERNEL_DIR, `kernels` beside
 // the executable, then the runfiles.  kNotFound lists the places tried.
 absl::StatusOr<std::string> KernelPath(absl::string_view arch, bool explored,

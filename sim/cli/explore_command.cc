@@ -186,7 +186,7 @@ int ExploreCommand(Io& io, const Args& args) {
                 "Without files:\nall of tests/litmus.");
   flags.AddList("variant", "V,...", "variants (all of them by default)",
                 &given.variants);
-  flags.AddChoice("arch", "instead of the one in the file", {"x86-64", "arm"},
+  flags.AddChoice("arch", "instead of the one in the file", {"x86-64", "arm", "arm-nommu"},
                   &given.arch);
   flags.AddChoice("strategy", "how schedules are chosen (portfolio)",
                   StrategyNames(), &given.strategy);

@@ -129,7 +129,7 @@ int MapsCommand(Io& io, const Args& args) {
                 "it as an ELF loader\ndoes (other files whole), and prints "
                 "/proc/PID/maps and who backs each page.");
   flags.AddString("variant", "V", "whose mmap (mainline)", &variant);
-  flags.AddChoice("arch", "(x86-64)", {"x86-64", "arm"}, &arch);
+  flags.AddChoice("arch", "(x86-64)", {"x86-64", "arm", "arm-nommu"}, &arch);
   flags.AddBool("touch-tail",
                 "load from the first page that is not direct, and print again",
                 &touch_tail);

@@ -55,7 +55,7 @@ int StressCommand(Io& io, const Args& args) {
                 "tests/litmus.");
   flags.AddList("variant", "V,...", "variants (all of them by default)",
                 &variants);
-  flags.AddChoice("arch", "instead of the one in the file", {"x86-64", "arm"},
+  flags.AddChoice("arch", "instead of the one in the file", {"x86-64", "arm", "arm-nommu"},
                   &arch);
   flags.AddNumber("threads", "in all (one for each task)", 1, 1024, &threads);
   flags.AddBudget("budget", "rounds or time for each program and variant (10s)",

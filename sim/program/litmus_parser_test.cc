@@ -489,7 +489,7 @@ TEST(LitmusParser, ErrorsOfSectionsNameThePlace) {
        "t:3:10: expected a number of pages (a number from 1 to 1048576), found "
        "'0'"},
       {"litmus \"t\"\nmachine\n arch mips\n",
-       "t:3:7: expected an architecture (x86-64 or arm), found 'mips'"},
+       "t:3:7: expected an architecture (x86-64, arm or arm-nommu), found 'mips'"},
       {"litmus \"t\"\nmachine\n ram 4 pages\n",
        "t:3:6: expected the pages of RAM (a number from 16 to 1048576), found "
        "'4'"},

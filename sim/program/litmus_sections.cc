@@ -42,11 +42,12 @@ bool LitmusParser::Machine() {
     if (setting == "arch") {
       Advance();
       SourcePlace where = token_.place;
-      if (!Word("an architecture (x86-64 or arm)", &machine.arch)) {
-        return false;
-      }
-      if (machine.arch != "x86-64" && machine.arch != "arm") {
-        return Fail(where, "an architecture (x86-64 or arm)",
+      constexpr absl::string_view kArchitecture =
+          "an architecture (x86-64, arm or arm-nommu)";
+      if (!Word(kArchitecture, &machine.arch)) return false;
+      if (machine.arch != "x86-64" && machine.arch != "arm" &&
+          machine.arch != "arm-nommu") {
+        return Fail(where, kArchitecture,
                     absl::StrCat("'", machine.arch, "'"));
       }
     } else if (setting == "ram") {

@@ -164,7 +164,7 @@ struct ImageSpec {
 };
 
 struct MachineSpec {
-  std::string arch = "x86-64";      // x86-64 | arm
+  std::string arch = "x86-64";      // x86-64 | arm | arm-nommu
   uint64_t ram_pages = 0;           // 0: the default of the runner
   uint32_t max_map_count = 0;       // 0: the kernel's
   uint32_t fault_around_bytes = 0;  // 0: the kernel's
