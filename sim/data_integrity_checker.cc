@@ -37,15 +37,19 @@ bool Matches(const Outcome& outcome, const TaskOutcome& task) {
 void DataIntegrityChecker::TakeSnapshot() {
   at_snapshot_ = std::make_unique<Oracle>(oracle_);
   oracle_.Reset(*at_snapshot_);
+  nommu_at_snapshot_ = std::make_unique<NommuOracle>(nommu_);
 }
 
 void DataIntegrityChecker::Reset() {
   if (at_snapshot_ != nullptr) oracle_.Reset(*at_snapshot_);
+  if (nommu_at_snapshot_ != nullptr) nommu_ = *nommu_at_snapshot_;
 }
 
 void DataIntegrityChecker::EndOp(Oracle::OpId id, const CompiledOp& op,
                                  const OpResult& result, const TaskView& task) {
-  std::optional<std::string> wrong = oracle_.End(id, result);
+  if (id < 0) return;
+  std::optional<std::string> wrong =
+      mmu_ ? oracle_.End(id, result) : nommu_.End(id, result);
   if (!wrong.has_value()) return;
   const size_t colon = wrong->find(": ");
   RawFinding finding = MakeFinding(task);

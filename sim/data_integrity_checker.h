@@ -13,6 +13,7 @@
 
 #include "sim/checker.h"
 #include "sim/compiled_program.h"
+#include "sim/nommu_oracle.h"
 #include "sim/oracle.h"
 #include "sim/program/program.h"
 
@@ -30,9 +31,10 @@ struct TaskOutcome {
 
 class DataIntegrityChecker : public Checker {
  public:
-  // files, program: outlive the checker.
-  DataIntegrityChecker(const OracleFiles* files, const Program* program)
-      : program_(program), oracle_(*files) {}
+  // files, program: outlive the checker.  mmu: the kernel build has one.
+  DataIntegrityChecker(const OracleFiles* files, const Program* program,
+                       bool mmu)
+      : program_(program), mmu_(mmu), oracle_(*files), nommu_(*files) {}
 
   const char* name() const override { return "data-integrity"; }
   void TakeSnapshot() override;
@@ -43,7 +45,9 @@ class DataIntegrityChecker : public Checker {
   Oracle::OpId BeginOp(int process, const CompiledOp& op,
                        const uint64_t* variables, int child = -1) {
     if (process < 0) return -1;
-    return oracle_.Begin(process, ResolveOp(op, variables, child));
+    const ResolvedOp resolved = ResolveOp(op, variables, child);
+    return mmu_ ? oracle_.Begin(process, resolved)
+                : nommu_.Begin(process, resolved);
   }
   void EndOp(Oracle::OpId id, const CompiledOp& op, const OpResult& result,
              const TaskView& task);
@@ -52,8 +56,11 @@ class DataIntegrityChecker : public Checker {
 
  private:
   const Program* program_;
-  Oracle oracle_;
+  const bool mmu_;
+  Oracle oracle_;      // one of these two
+  NommuOracle nommu_;
   std::unique_ptr<Oracle> at_snapshot_;
+  std::unique_ptr<NommuOracle> nommu_at_snapshot_;
 };
 
 }  // namespace faultline

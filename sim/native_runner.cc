@@ -190,8 +190,8 @@ absl::Status StressRun::MakeCheckers() {
     }
     std::unique_ptr<Checker> checker;
     if (name == "data-integrity") {
-      auto integrity =
-          std::make_unique<DataIntegrityChecker>(&image_.files, &program_);
+      auto integrity = std::make_unique<DataIntegrityChecker>(
+          &image_.files, &program_, library_->kernel().pgtable_levels != 0);
       integrity_ = integrity.get();
       checker = std::move(integrity);
     } else {

@@ -79,8 +79,8 @@ absl::Status Runner::MakeCheckers(const std::vector<std::string>& names) {
       lifetime_ = lifetime.get();
       checker = std::move(lifetime);
     } else if (name == "data-integrity") {
-      auto integrity =
-          std::make_unique<DataIntegrityChecker>(&image_.files, program_);
+      auto integrity = std::make_unique<DataIntegrityChecker>(
+          &image_.files, program_, machine_->kernel().pgtable_levels != 0);
       integrity_ = integrity.get();
       checker = std::move(integrity);
     } else {

@@ -262,8 +262,10 @@ std::string TestName(const ::testing::TestParamInfo<const char*>& info) {
 
 constexpr const char* kExplored[] = {
     "kernel_x86_64_explored", "kernel_arm_explored",
+    "kernel_arm_nommu_explored",
     "kernel_x86_64_explored_nophysmem", "kernel_x86_64_explored_planted"};
 constexpr const char* kNative[] = {"kernel_x86_64_native", "kernel_arm_native",
+                                   "kernel_arm_nommu_native",
                                    "kernel_x86_64_native_nophysmem"};
 
 INSTANTIATE_TEST_SUITE_P(Explored, ExploredCanaryTest,

@@ -37,12 +37,13 @@ uint32_t DirectPrefix(const std::vector<cramfs::BlockInfo>& blocks) {
 }
 
 absl::StatusOr<MappedFile> MapFirst(Session* session, size_t file,
-                                    absl::Span<const uint8_t> data) {
+                                    absl::Span<const uint8_t> data,
+                                    bool as_loader) {
   MappedFile mapped;
   mapped.file = file;
   mapped.first = {0, (data.size() + kPage - 1) / kPage * kPage, 0,
                   FL_PROT_READ};
-  if (cramfs::IsElf(data)) {
+  if (as_loader && cramfs::IsElf(data)) {
     absl::StatusOr<ElfMapping> plan = PlanElfMapping(data);
     if (plan.ok()) {
       mapped.first = plan->total;

@@ -33,9 +33,10 @@ struct MappedFile {
 };
 
 // The loader's first mapping: the total mapping of an ELF file, all of any
-// other.
+// other, or if not as_loader.
 absl::StatusOr<MappedFile> MapFirst(Session* session, size_t file,
-                                    absl::Span<const uint8_t> data);
+                                    absl::Span<const uint8_t> data,
+                                    bool as_loader = true);
 
 // Maps the segments over it.  kFailedPrecondition names the one that failed.
 absl::Status MapSegments(Session* session, const MappedFile& mapped);

@@ -91,7 +91,9 @@ absl::Status ShowMaps(Io& io, const ImageFile& file, const std::string& arch,
          << " bytes, " << Count(file.blocks.size(), "block", "blocks")
          << ", the first " << WithCommas(direct) << " direct; variant "
          << variant << ", " << arch << "\n";
-  absl::StatusOr<MappedFile> mapped = MapFirst(session->get(), 0, file.data);
+  // Without an MMU nothing can be mapped over a mapping.
+  absl::StatusOr<MappedFile> mapped = MapFirst(
+      session->get(), 0, file.data, /*as_loader=*/arch != "arm-nommu");
   if (!mapped.ok()) return mapped.status();
   PrintState(io, **session,
              mapped->segments.empty() ? "after mmap of the whole file"
