@@ -99,13 +99,18 @@ void user_access_begin(struct task_struct *task, struct fl_user_result *result)
 	task->fault_sig = 0;
 }
 
-/* As on the way back to user mode: a fatal signal ends the program. */
+/*
+ * As on the way back to user mode: a fatal signal ends the program, any other
+ * that was sent has a handler that returns.
+ */
 bool user_signal(struct task_struct *task, struct fl_user_result *result)
 {
 	if (fatal_signal_pending(task)) {
 		result->sig = SIGKILL;
 		return true;
 	}
+	if (unlikely(READ_ONCE(task->pending)))
+		clear_signals(task);
 	if (task->fault_sig) {
 		result->sig = task->fault_sig;
 		result->si_code = task->fault_code;

@@ -170,7 +170,11 @@ void do_page_fault(kulong address, u32 error_code)
 	major |= fault & VM_FAULT_MAJOR;
 
 	if (unlikely(fault & VM_FAULT_RETRY)) {
-		/* mmap_sem is not held. */
+		/* mmap_sem is not held.  With handle_userfault fixed, user
+		 * mode gets its signal before the fault is taken again. */
+		if ((flags & FAULT_FLAG_USER) && signal_pending(task) &&
+		    fl_fixed(task->machine, FL_FIX_HANDLE_USERFAULT))
+			return;
 		if (flags & FAULT_FLAG_ALLOW_RETRY) {
 			flags &= ~(u32)FAULT_FLAG_ALLOW_RETRY;
 			flags |= FAULT_FLAG_TRIED;

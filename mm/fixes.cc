@@ -39,6 +39,15 @@ constexpr struct fl_fix_text fl_fix_texts[FL_FIXES] = {
     {FL_FIX_SHMEM_FAULT_PIN, "shmem_fault-pin",
      "a fault that waits for a hole to be punched holds the file once "
      "it has let go of mmap_sem (8897c1b1a179)"},
+    {FL_FIX_VMACACHE_WRAP, "vmacache-wrap",
+     "the sequence number of an mm's mappings has 64 bits and does not "
+     "come round (7a9cdebdcc17)"},
+    {FL_FIX_KVM_REFCOUNT, "hva_to_pfn_remapped-refcount",
+     "KVM takes no reference to a frame that nobody else has one to "
+     "(f8be156be163)"},
+    {FL_FIX_HANDLE_USERFAULT, "handle_userfault-retake",
+     "handle_userfault does not take mmap_sem back for a signal, but has "
+     "the fault taken again (5.7)"},
     {FL_FIX_MOVE_PTES_FLUSH, "move_ptes-flush",
      "mremap flushes the TLBs before others can free what it moved "
      "(eb66ae030829)"},

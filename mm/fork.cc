@@ -18,7 +18,7 @@
  * -ENOMEM for who called fork.
  *
  * Left out: everything of a process that is not its memory; CLONE_VM and
- * vfork; uprobes, userfaultfd, KSM, khugepaged, the exe file, memory
+ * vfork; uprobes, events of userfaultfd, KSM, khugepaged, the exe file, memory
  * policies.
  */
 #include "mm/fault.h"
@@ -53,8 +53,8 @@ static struct vm_area_struct *dup_vma(struct mm_struct *mm,
 		kmem_cache_free(cache, tmp);
 		return NULL;
 	}
-	/* Locks on memory are not inherited. */
-	tmp->vm_flags &= VM_LOCKED_CLEAR_MASK;
+	/* Locks on memory are not inherited, nor who serves its faults. */
+	tmp->vm_flags &= VM_LOCKED_CLEAR_MASK & ~(kulong)VM_UFFD_MISSING;
 	tmp->vm_next = NULL;
 	tmp->vm_prev = NULL;
 

@@ -68,6 +68,16 @@ int RomMmap(struct file* file, struct vm_area_struct* vma) {
                                vma->vm_end - vma->vm_start, vma->vm_page_prot);
 }
 
+// A driver that maps a frame of RAM as it is.
+struct page* g_driver_page = nullptr;
+
+int DriverMmap(struct file*, struct vm_area_struct* vma) {
+  static const struct vm_operations_struct kOps = {};
+  vma->vm_ops = &kOps;
+  return remap_pfn_range(vma, vma->vm_start, page_to_pfn(g_driver_page),
+                         PAGE_SIZE, vma->vm_page_prot);
+}
+
 class GupTest : public testing::Test {
  protected:
   GupTest() : machine_(WithRom()) {
@@ -441,6 +451,35 @@ TEST_F(GupTest, KvmReadsADeviceFrameFromThePte) {
   uint64_t pfn = 0;
   ASSERT_EQ(kvm_hva_to_pfn(m + PAGE_SIZE, 0, &pfn), 0);
   EXPECT_EQ(pfn, kRomPfn + 1);
+}
+
+// CVE-2021-22543.
+TEST(KvmTest, FrameThatItsDriverDoesNotCountIsRefused) {
+  for (bool fixed : {true, false}) {
+    TestMachine::Options options;
+    if (!fixed) options.fixes_off = uint64_t{1} << FL_FIX_KVM_REFCOUNT;
+    TestMachine machine(options);
+    g_driver_page = alloc_page(GFP_KERNEL);
+    TestDataFile file(&machine, PAGE_SIZE, DriverMmap);
+    const int64_t m = vm_mmap_pgoff(file.get(), 0, PAGE_SIZE, PROT_READ,
+                                    MAP_SHARED, 0);
+    ASSERT_GT(m, 0);
+    uint64_t pfn = 0;
+    // One that it does count is lent, and given back.
+    ASSERT_EQ(kvm_hva_to_pfn(m, 0, &pfn), 0);
+    EXPECT_EQ(pfn, page_to_pfn(g_driver_page));
+    EXPECT_EQ(page_ref_count(g_driver_page), 1);
+    // As the later pages of an allocation of several have it.
+    atomic_set(&g_driver_page->_refcount, 0);
+    if (fixed) {
+      EXPECT_EQ(kvm_hva_to_pfn(m, 0, &pfn), -EFAULT);
+    } else {
+      EXPECT_DEATH((void)kvm_hva_to_pfn(m, 0, &pfn), "get_page|ref");
+    }
+    atomic_set(&g_driver_page->_refcount, 1);
+    machine.PutMm();
+    put_page(g_driver_page);
+  }
 }
 
 TEST_F(GupTest, UprobeFindsEveryPrivateMappingOfItsByte) {

@@ -24,6 +24,7 @@
 #include "mm/sync/machine.h"
 #include "mm/sync/sched.h"
 #include "mm/sync/string.h"
+#include "mm/userfaultfd.h"
 #include "mm/uaccess.h"
 
 extern "C" {
@@ -706,6 +707,10 @@ const struct fl_kernel faultline_kernel = {
     sys_execve,
     core_dump,
     sys_kill,
+    uffdio_register,
+    uffdio_copy,
+    uffdio_zeropage,
+    uffdio_wake,
     futex_op,
     user_access,
     set_user_sp,

@@ -408,6 +408,16 @@ struct fl_kernel {
 			     void *cookie);
 	/* kill(2) of a task of the machine, host cookie as given. */
 	int64_t (*sys_kill)(struct task_struct *task, int32_t sig);
+	/*
+	 * ioctls of the process's userfaultfd, see mm/userfaultfd.h: bytes.
+	 * register: pages of [addr, addr + len) that are missing are served by
+	 * the process from now on; copy: brings the page at addr, its first 8
+	 * bytes value, the others 0; wake: who waits there looks again.
+	 */
+	int64_t (*uffd_register)(uint64_t addr, uint64_t len);
+	int64_t (*uffd_copy)(uint64_t addr, uint64_t value);
+	int64_t (*uffd_zeropage)(uint64_t addr);
+	int64_t (*uffd_wake)(uint64_t addr, uint64_t len);
 	/* futex(2) FUTEX_WAKE_OP-style atomic store of value at addr. */
 	int64_t (*sys_futex_op)(uint64_t addr, uint32_t value);
 

@@ -15,6 +15,11 @@
  * a struct page.  What was referenced is let go at once, as the guest would
  * when its own mapping goes.
  *
+ * FL_FIX_KVM_REFCOUNT: 4.13 took a reference to any frame that has a struct
+ * page and is not reserved, also to one whose driver counts nothing: the last
+ * reference given back then freed it under the driver (CVE-2021-22543).
+ * Fixed, a frame with a count of 0 is refused.
+ *
  * Left out: async faults (and with them hva_to_pfn_fast, which serves only
  * those), memory slots.
  */
@@ -48,18 +53,20 @@ static int hva_to_pfn_remapped(struct vm_area_struct *vma, kulong addr,
 	return 0;
 }
 
-/* kvm_is_reserved_pfn: nothing that could be counted. */
-static struct page *kvm_get_pfn(kulong pfn)
+/* False: the frame cannot be had.  *page: what is to be let go again, or NULL
+ * for what is not counted (kvm_is_reserved_pfn). */
+static bool kvm_get_pfn(kulong pfn, struct page **page)
 {
-	struct page *page;
-
-	if (!pfn_valid(pfn))
-		return NULL;
-	page = pfn_to_page(pfn);
-	if (PageReserved(page))
-		return NULL;
-	get_page(page);
-	return page;
+	*page = NULL;
+	if (!pfn_valid(pfn) || PageReserved(pfn_to_page(pfn)))
+		return true;
+	if (fl_fixed(current_machine(), FL_FIX_KVM_REFCOUNT) &&
+	    !get_page_unless_zero(pfn_to_page(pfn)))
+		return false;
+	*page = pfn_to_page(pfn);
+	if (!fl_fixed(current_machine(), FL_FIX_KVM_REFCOUNT))
+		get_page(*page);
+	return true;
 }
 
 /* 1 and a referenced frame, or what get_user_pages said. */
@@ -122,8 +129,8 @@ s64 kvm_hva_to_pfn(u64 addr, u32 write, u64 *result)
 		else
 			ret = -EFAULT;
 	} while (ret == -EAGAIN);
-	if (!ret)
-		page = kvm_get_pfn(pfn);
+	if (!ret && !kvm_get_pfn(pfn, &page))
+		ret = -EFAULT;
 	up_read(&mm->mmap_sem);
 	if (page)
 		put_page(page);

@@ -36,6 +36,7 @@
 #include "mm/swapops.h"
 #include "mm/sync/sched.h"
 #include "mm/sync/string.h"
+#include "mm/userfaultfd.h"
 
 extern "C" {
 
@@ -99,6 +100,12 @@ static int do_anonymous_page(struct vm_fault *vmf)
 	ret = check_stable_address_space(mm);
 	if (ret)
 		goto release;
+	if (unlikely(userfaultfd_missing(vma))) {
+		pte_unmap_unlock(vmf->pte, vmf->ptl);
+		if (page)
+			put_page(page);
+		return handle_userfault(vmf);
+	}
 	if (page) {
 		add_mm_counter(mm, MM_ANONPAGES, 1);
 		page_add_new_anon_rmap(page, vma, vmf->address);

@@ -68,6 +68,8 @@ struct mm_struct *mm_init(struct mm_struct *mm)
 		mm->cpu_vm_mask.bits[i] = 0;
 	atomic_set(&mm->tlb_flush_pending, 0);
 	mm->tlb_flush_batched = false;
+	spin_lock_init(&mm->userfaultfd_ctx.lock);
+	INIT_LIST_HEAD(&mm->userfaultfd_ctx.waiters);
 	mm->def_flags = 0;
 
 #ifdef CONFIG_MMU

@@ -34,6 +34,7 @@ struct vm_fault;
 #define VM_MAYEXEC 0x40
 #define VM_MAYSHARE 0x80
 #define VM_GROWSDOWN 0x100
+#define VM_UFFD_MISSING 0x200
 #define VM_PFNMAP 0x400
 #define VM_DENYWRITE 0x800
 #define VM_LOCKED 0x2000
@@ -180,10 +181,16 @@ enum { MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES,
 /* Entries of the auxiliary vector, kulongs. */
 #define AT_VECTOR_SIZE (2 * (2 + 20 + 1))
 
+/* The userfaultfd of a process, open from the start. */
+struct userfaultfd_ctx {
+	spinlock_t lock;
+	struct list_head waiters; /* lock */
+};
+
 struct mm_struct {
 	struct vm_area_struct *mmap; /* mmap_sem; sorted list */
 	struct rb_root mm_rb;        /* mmap_sem */
-	u32 vmacache_seqnum;         /* mmap_sem for write; read racily */
+	u64 vmacache_seqnum;         /* mmap_sem for write; read racily */
 	kulong mmap_base;            /* top of the mmap area, bytes */
 	kulong task_size;
 	kulong highest_vm_end;       /* mmap_sem */
@@ -218,6 +225,7 @@ struct mm_struct {
 	atomic_t tlb_flush_pending;
 	/* Reclaim cleared ptes and flushes later; set under any pte lock. */
 	bool tlb_flush_batched;
+	struct userfaultfd_ctx userfaultfd_ctx;
 	struct machine *machine;
 };
 

@@ -455,12 +455,45 @@ TEST_F(MmapTest, CacheDoesNotOutliveTheVma) {
   ASSERT_NE(find_vma(mm(), PageAddress(2)), nullptr);
   ASSERT_EQ(Unmap(2, 2), 0);
   EXPECT_EQ(find_vma(mm(), PageAddress(2)), nullptr);
-  // The same when the sequence number wraps.
+  // The same when the sequence number wraps, or would have.
   MapStrip(nullptr, "RrXx");
   mm()->vmacache_seqnum = ~uint32_t{0};
   ASSERT_NE(find_vma(mm(), PageAddress(2)), nullptr);
   ASSERT_EQ(Unmap(2, 2), 0);
   EXPECT_EQ(find_vma(mm(), PageAddress(2)), nullptr);
+}
+
+// CVE-2018-17182.  Whether the task would believe in the vma that is freed:
+// four billion unmappings by a thread that is made after the number has come
+// round, none of which looks anything up for this task.
+bool CacheOutlivesTheVma(uint64_t fixes_off, bool alone) {
+  TestMachine::Options options;
+  options.fixes_off = fixes_off;
+  TestMachine machine(options);
+  struct mm_struct* mm = machine.mm();
+  struct task_struct* task = machine.task();
+  if (!alone) atomic_inc(&mm->mm_users);
+  MapStrip(nullptr, "RrXx");
+  mm->vmacache_seqnum = ~uint32_t{0};
+  const struct vm_area_struct* vma = find_vma(mm, PageAddress(2));
+  EXPECT_EQ(vm_munmap(PageAddress(2), 2 * PAGE_SIZE), 0);
+  EXPECT_NE(mm->vmacache_seqnum, task->vmacache.seqnum);
+  mm->vmacache_seqnum += ~uint32_t{0};
+  bool believes = false;
+  for (const struct vm_area_struct* cached : task->vmacache.vmas) {
+    believes |=
+        cached == vma && mm->vmacache_seqnum == task->vmacache.seqnum;
+  }
+  vmacache_flush(task);
+  if (!alone) atomic_dec(&mm->mm_users);
+  return believes;
+}
+
+TEST(VmacacheTest, NumberThatComesRoundIsTakenForTheOldOneWithoutTheFix) {
+  constexpr uint64_t kOff = uint64_t{1} << FL_FIX_VMACACHE_WRAP;
+  EXPECT_TRUE(CacheOutlivesTheVma(kOff, true));
+  EXPECT_FALSE(CacheOutlivesTheVma(kOff, false));  // emptied at the wrap
+  EXPECT_FALSE(CacheOutlivesTheVma(0, true));
 }
 
 // ---- out of memory ----

@@ -249,7 +249,10 @@ retry:
 
 	do {
 		fault = handle_mm_fault(vma, address, flags);
-		if ((fault & VM_FAULT_RETRY) && fatal_signal_pending(task))
+		if ((fault & VM_FAULT_RETRY) &&
+		    (fl_fixed(task->machine, FL_FIX_HANDLE_USERFAULT)
+			 ? signal_pending(task)
+			 : fatal_signal_pending(task)))
 			return;
 		if (unlikely(fault & VM_FAULT_ERROR)) {
 			if (fault & VM_FAULT_OOM) {

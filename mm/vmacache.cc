@@ -6,9 +6,13 @@
  *
  * Four slots a task, chosen by page number.  They hold for one sequence number
  * of the mm; unlinking any vma makes a new number, which empties every task's
- * cache at its next lookup.  When the 32-bit number wraps, the tasks of the mm
- * are emptied by hand, but not when the mm has a single user: as 4.13 does it,
- * with the hole that was closed later.
+ * cache at its next lookup.
+ *
+ * FL_FIX_VMACACHE_WRAP: in 4.13 the number has 32 bits.  When it wraps, the
+ * tasks of the mm are emptied by hand, but not when the mm has a single user:
+ * that one looks at the number before it uses its cache.  A thread that it
+ * makes later can bring the number round to the old one before it does
+ * (CVE-2018-17182).  Fixed, the number has 64 bits and nothing is done.
  *
  * Left out: the event counters.
  * Locks: mmap_sem; for writing to invalidate.
@@ -47,6 +51,9 @@ static void vmacache_flush_all(struct mm_struct *mm)
 void vmacache_invalidate(struct mm_struct *mm)
 {
 	mm->vmacache_seqnum++;
+	if (fl_fixed(mm->machine, FL_FIX_VMACACHE_WRAP))
+		return;
+	mm->vmacache_seqnum = (u32)mm->vmacache_seqnum;
 	if (unlikely(mm->vmacache_seqnum == 0))
 		vmacache_flush_all(mm);
 }

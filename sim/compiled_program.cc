@@ -14,7 +14,7 @@ namespace faultline {
 namespace {
 
 constexpr int64_t kPage = 4096;
-constexpr int kSigKill = 9;
+constexpr int kSigKill = 9, kSigUsr1 = 10;
 constexpr int64_t kEio = 5;
 
 int IndexOf(const std::vector<std::string>& names, const std::string& name) {
@@ -91,7 +91,8 @@ absl::Status CompileOps(const Program& program, const std::vector<Op>& ops,
     } else if (op.kind == OpKind::kWriteFrom) {
       compiled->read_bytes = std::max(compiled->read_bytes, uint64_t{out.size});
     }
-    if (op.kind == OpKind::kKill || op.kind == OpKind::kFork) {
+    if (op.kind == OpKind::kKill || op.kind == OpKind::kSignal ||
+        op.kind == OpKind::kFork) {
       for (size_t i = 0; i < program.tasks.size(); ++i) {
         if (program.tasks[i].name == op.target) out.target = i;
       }
@@ -188,6 +189,10 @@ ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables,
   resolved.file_offset = op.offset;
   resolved.size = op.kind == OpKind::kFutex ? 4 : op.size;
   resolved.value = op.value;
+  if (op.kind == OpKind::kUffdCopy || op.kind == OpKind::kUffdZeropage) {
+    resolved.length = kPage;
+    resolved.size = 8;
+  }
   resolved.write = op.write;
   resolved.new_length = op.new_length;
   resolved.may_move = op.may_move;
@@ -312,6 +317,21 @@ void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
       break;
     case OpKind::kKill:
       result->value = kernel.sys_kill(context.tasks[op.target], kSigKill);
+      break;
+    case OpKind::kSignal:
+      result->value = kernel.sys_kill(context.tasks[op.target], kSigUsr1);
+      break;
+    case OpKind::kUffdRegister:
+      result->value = kernel.uffd_register(address, op.length);
+      break;
+    case OpKind::kUffdCopy:
+      result->value = kernel.uffd_copy(address, op.value);
+      break;
+    case OpKind::kUffdZeropage:
+      result->value = kernel.uffd_zeropage(address);
+      break;
+    case OpKind::kUffdWake:
+      result->value = kernel.uffd_wake(address, op.length);
       break;
     case OpKind::kFork:
       result->value = kernel.sys_fork(context.tasks[op.target]);

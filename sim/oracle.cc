@@ -196,6 +196,10 @@ bool Oracle::Step(int slot, uint64_t page, Config config, Config* next) {
     next->state = process.Nothing(page);
     return true;
   }
+  if (op.kind == OpKind::kUffdRegister && state.kind == Kind::kUnmapped) {
+    next->state = config.state;  // holes are passed over
+    return true;
+  }
   if (state.kind == Kind::kUnmapped) return false;
   if (IsStore(op.kind)) {
     Outcome outcome = OutcomeOf(state, page, op);
@@ -223,9 +227,21 @@ bool Oracle::Step(int slot, uint64_t page, Config config, Config* next) {
   }
   State after = state;
   if (op.kind == OpKind::kMprotect) {
-    after.prot = static_cast<uint8_t>(op.prot);
-  } else if (op.advice == kAdviceDontfork || op.advice == kAdviceDofork) {
+    after.prot = static_cast<uint8_t>(op.prot | (state.prot & kUffdRegistered));
+  } else if (op.kind == OpKind::kMadvise &&
+             (op.advice == kAdviceDontfork || op.advice == kAdviceDofork)) {
     after.no_fork = op.advice == kAdviceDontfork;
+  } else if (op.kind == OpKind::kUffdRegister) {
+    after.prot |= kUffdRegistered;
+  } else if (IsUffdFill(op.kind)) {
+    after.written_count = 0;
+    after.written = {};
+    after.opaque = false;
+    next->state = Intern(after);
+    if (op.kind == OpKind::kUffdCopy) {
+      next->state = AfterStore(next->state, page, op);
+    }
+    return true;
   } else if (!state.shared) {
     // Of a file it is never free.
     if (op.advice == kAdviceFree && state.file >= 0) return false;
@@ -519,6 +535,7 @@ std::optional<std::string> Oracle::EndCall(int slot, const OpResult& result) {
       // What may be lost may be kept.
       if (op.kind == OpKind::kMadvise && op.advice == kAdviceFree) return true;
       if (success) return made == steps;
+      if (IsUffdFill(op.kind)) return made == 0;
       // An mmap that failed has at most unmapped what was there.
       return op.kind != OpKind::kMmap || made < steps;
     });

@@ -16,6 +16,10 @@
 //     madvise dontneed a private mapping loses its own stores; free: it may,
 //                      until the next store
 //     madvise dontfork a child of a later fork does not have it; dofork: it has
+//     uffd_register    mapped -> the same, served by the process: an access may
+//                      get SIGBUS (EFAULT) from here on
+//     uffd_copy, uffd_zeropage   mapped -> the same with the page's new bytes;
+//                      one that failed has done nothing
 //     mremap           its pages unmapped (all, or what is cut off), and what
 //                      they were at the new place: fixed as an mmap is fixed,
 //                      else at an address known only when it returns
@@ -63,6 +67,8 @@
 //     one that a later return shows never to have been;
 //   - an access that ends while an mmap without an address runs, on a page
 //     that may be its: what it saw is not checked when the mmap returns;
+//   - whether a registered page was missing: an access that did not wait for
+//     it may see zeros;
 //   - errors of system calls: whether they were due is not asked, nor those
 //     of read_into and write_from but EFAULT;
 //   - the bytes that mincore answers, all bytes of a page of which it, or a

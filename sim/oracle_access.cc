@@ -112,6 +112,10 @@ bool Oracle::Explains(StateId id, uint64_t page, const Running& running,
   const State& state = states_[id];
   const Outcome outcome = OutcomeOf(state, page, running.op);
   if (outcome == Outcome::kAnything) return true;
+  if ((state.prot & kUffdRegistered) != 0 &&
+      (ReturnsErrno(running.op.kind) ? result.value < 0 : result.sig == kSigbus)) {
+    return true;
+  }
   if (outcome != Outcome::kOk || !OfChanging(state)) {
     return ExplainsAs(outcome, state, page, running, result);
   }
@@ -273,7 +277,7 @@ std::string Oracle::StateText(StateId id, uint64_t page) const {
       break;
   }
   std::string text = absl::StrCat(state.shared ? "shared " : "private ",
-                                  FormatProt(state.prot));
+                                  FormatProt(state.prot & ~kUffdRegistered));
   if (state.file < 0) {
     text += " anonymous";
   } else if (state.file >= kFirstShared) {

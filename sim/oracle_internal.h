@@ -67,10 +67,20 @@ inline bool IsWide(const ResolvedOp& op) {
           (op.size > 8 || op.address % kPageSize + op.size > kPageSize));
 }
 
+// A page that was missing is there, with known bytes.
+inline bool IsUffdFill(OpKind kind) {
+  return kind == OpKind::kUffdCopy || kind == OpKind::kUffdZeropage;
+}
+
+// In a state's prot: the process serves the page's faults, so an access may
+// come to nothing (SIGBUS, EFAULT) when it was woken too often or not at all.
+inline constexpr uint8_t kUffdRegistered = 0x80;
+
 inline bool ChangesPages(const ResolvedOp& op) {
   return op.kind == OpKind::kMmap || op.kind == OpKind::kMunmap ||
          op.kind == OpKind::kMprotect || op.kind == OpKind::kMremap ||
-         op.kind == OpKind::kBrk ||
+         op.kind == OpKind::kBrk || op.kind == OpKind::kUffdRegister ||
+         IsUffdFill(op.kind) ||
          (op.kind == OpKind::kMadvise &&
           (op.advice == kAdviceDontneed || op.advice == kAdviceFree ||
            op.advice == kAdviceRemove || op.advice == kAdviceDontfork ||

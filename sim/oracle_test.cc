@@ -151,6 +151,39 @@ TEST_F(OracleTest, AFailedCallMayLeaveAPrefixButNoNewMapping) {
   EXPECT_TRUE(May(kBase + kPage, Loaded(F(kPage))));
 }
 
+TEST_F(OracleTest, APageThatIsBroughtHasItsBytesAndNoOthers) {
+  RunMmap(Mmap(kBase, 2, kR | kW, -1));
+  EXPECT_EQ(Run(UffdRegister(kBase, 2), Returned(0)), "");
+  Oracle::OpId load = oracle_.Begin(0, LoadAt(kBase, 2));
+  EXPECT_EQ(Run(UffdCopy(kBase, 0x1122), Returned(0)), "");
+  EXPECT_FALSE(oracle_.End(load, Loaded(0x1122)));
+  EXPECT_EQ(Run(LoadAt(kBase, 2), Loaded(0)), "load gave wrong bytes");
+  EXPECT_EQ(Run(UffdCopy(kBase, 0x3344), Returned(-17)), "");
+  EXPECT_EQ(Run(LoadAt(kBase, 2), Loaded(0x3344)), "load gave wrong bytes");
+  EXPECT_EQ(Run(UffdZeropage(kBase + kPage), Returned(0)), "");
+  EXPECT_EQ(Run(LoadAt(kBase + kPage), Loaded(1)), "load gave wrong bytes");
+  EXPECT_EQ(Run(UffdCopy(kBase + 4 * kPage, 1), Returned(0)),
+            "uffd_copy succeeded on an unmapped page");
+}
+
+TEST_F(OracleTest, OnlyARegisteredPageMayGetSigbusForNothing) {
+  RunMmap(Mmap(kBase, 2, kR | kW, -1));
+  EXPECT_FALSE(May(kBase, BusErr()));
+  EXPECT_EQ(Run(UffdRegister(kBase, 1), Returned(0)), "");
+  EXPECT_TRUE(May(kBase, BusErr()));
+  EXPECT_FALSE(May(kBase, MapErr()));
+  EXPECT_FALSE(May(kBase + kPage, BusErr()));
+  Run(Mprotect(kBase, 1, kR), Returned(0));
+  EXPECT_TRUE(May(kBase, BusErr()));
+  EXPECT_EQ(Run(StoreAt(kBase, 1), OpResult()),
+            "store succeeded where it never could");
+  RunMmap(Mmap(kBase, 1, kR, -1));
+  EXPECT_FALSE(May(kBase, BusErr()));
+  // Holes in the range are passed over.
+  EXPECT_EQ(Run(UffdRegister(kBase, 4), Returned(0)), "");
+  EXPECT_TRUE(May(kBase + 3 * kPage, MapErr()));
+}
+
 TEST_F(OracleTest, MprotectOfUnmappedMemoryCannotSucceed) {
   EXPECT_EQ(Run(Mprotect(kBase, 1, kR), Returned(0)),
             "mprotect succeeded on an unmapped page");

@@ -63,6 +63,11 @@ enum fl_fix {
 			    dc84bc2aba85 */
 	FL_FIX_SHMEM_FAULT_PIN, /* shmem_fault holds the file while it waits
 				   without mmap_sem, 8897c1b1a179 */
+	FL_FIX_VMACACHE_WRAP, /* 64-bit sequence numbers, 7a9cdebdcc17 */
+	FL_FIX_KVM_REFCOUNT, /* KVM counts only what is counted,
+				f8be156be163 */
+	FL_FIX_HANDLE_USERFAULT, /* handle_userfault does not take mmap_sem
+				    back (5.7) */
 	FL_FIX_MOVE_PTES_FLUSH, /* mremap flushes before others can free
 				   what it moved, eb66ae030829 */
 #if FAULTLINE_PLANTED

@@ -132,6 +132,15 @@ void task_set_mm(struct mm_struct *mm)
 	raw_spin_unlock(&task->alloc_lock);
 }
 
+void clear_signals(struct task_struct *task)
+{
+	fl_marked_access(&task->pending, sizeof(task->pending),
+			 FL_ACCESS_WRITE | FL_ACCESS_RMW, FL_HERE);
+	fl_dirty(&task->pending, sizeof(task->pending));
+	__atomic_fetch_and(&task->pending, signal_bit(SIGKILL),
+			   __ATOMIC_SEQ_CST);
+}
+
 bool signal_pending(const struct task_struct *task)
 {
 	fl_marked_access(&task->pending, sizeof(task->pending), 0, FL_HERE);

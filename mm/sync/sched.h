@@ -35,7 +35,7 @@ struct vm_area_struct;
 #define BUS_ADRERR 2
 
 struct vmacache {
-	u32 seqnum;
+	u64 seqnum;
 	struct vm_area_struct *vmas[VMACACHE_SIZE];
 };
 
@@ -99,6 +99,8 @@ bool wake_up_process(struct task_struct *task);
 void send_sig(int sig, struct task_struct *task);
 bool signal_pending(const struct task_struct *task);
 bool fatal_signal_pending(const struct task_struct *task);
+/* What is pending and not fatal has been served (do_signal). */
+void clear_signals(struct task_struct *task);
 /* Records the signal a fault delivers (force_sig_info_fault). */
 void force_sig_fault(int sig, int code, kulong address);
 void cond_resched(void);

@@ -311,6 +311,17 @@ std::string FormatOp(const Op& op) {
     case OpKind::kRead:
       arguments = {op.file, FormatAmount(op.offset), FormatAmount(op.length)};
       break;
+    case OpKind::kUffdRegister:
+    case OpKind::kUffdWake:
+      arguments = {address, FormatAmount(op.length)};
+      break;
+    case OpKind::kUffdCopy:
+      arguments = {address, Number(op.value)};
+      break;
+    case OpKind::kUffdZeropage:
+      arguments = {address};
+      break;
+    case OpKind::kSignal:
     case OpKind::kKill:
     case OpKind::kFork:
       arguments = {op.target};

@@ -225,6 +225,19 @@ class Generator {
         op.offset = Length();
         op.length = Length();
         break;
+      case OpKind::kUffdRegister:
+      case OpKind::kUffdWake:
+        op.address = Where(kPageBytes);
+        op.length = Length();
+        break;
+      case OpKind::kUffdCopy:
+        op.address = Where(kPageBytes);
+        op.value = random_();
+        break;
+      case OpKind::kUffdZeropage:
+        op.address = Where(kPageBytes);
+        break;
+      case OpKind::kSignal:
       case OpKind::kKill:
         op.target = "T0";
         break;
@@ -330,6 +343,11 @@ TEST(LitmusFormat, OperationsReadAsTheyAreWritten) {
         "kvm_pfn(m, r)",
         "read(f, 0p, 0x1234)",
         "kill(A)",
+        "signal(A)",
+        "uffd_register(m, 1p)",
+        "uffd_copy(m, 0x42)",
+        "uffd_zeropage(m)",
+        "uffd_wake(m, 1p)",
         "reclaim(3)",
         "migrate(1)",
         "rmap_walk(20)",

@@ -47,19 +47,21 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
     }
   }
   static constexpr OpKind kKinds[] = {
-      OpKind::kMmap,     OpKind::kMunmap,    OpKind::kMprotect,
-      OpKind::kMadvise,  OpKind::kMremap,    OpKind::kBrk,
-      OpKind::kMlock,    OpKind::kMunlock,   OpKind::kLoad,
-      OpKind::kStore,    OpKind::kExec,      OpKind::kUmlLoad,
-      OpKind::kUmlStore, OpKind::kSparcLoad, OpKind::kSparcStore,
-      OpKind::kFutex,    OpKind::kKvm,       OpKind::kRead,
-      OpKind::kReadInto, OpKind::kWriteFrom, OpKind::kPeek,
-      OpKind::kPoke,     OpKind::kPin,       OpKind::kUnpin,
-      OpKind::kKill,     OpKind::kFork,      OpKind::kReclaim,
-      OpKind::kMigrate,  OpKind::kRmapWalk,  OpKind::kOomKill,
-      OpKind::kOomReap,  OpKind::kMlockAll,  OpKind::kMunlockAll,
-      OpKind::kMsync,    OpKind::kMincore,   OpKind::kWrite,
-      OpKind::kTruncate, OpKind::kPunch,     OpKind::kDrop};
+      OpKind::kMmap,         OpKind::kMunmap,       OpKind::kMprotect,
+      OpKind::kMadvise,      OpKind::kMremap,       OpKind::kBrk,
+      OpKind::kMlock,        OpKind::kMunlock,      OpKind::kLoad,
+      OpKind::kStore,        OpKind::kExec,         OpKind::kUmlLoad,
+      OpKind::kUmlStore,     OpKind::kSparcLoad,    OpKind::kSparcStore,
+      OpKind::kFutex,        OpKind::kKvm,          OpKind::kRead,
+      OpKind::kReadInto,     OpKind::kWriteFrom,    OpKind::kPeek,
+      OpKind::kPoke,         OpKind::kPin,          OpKind::kUnpin,
+      OpKind::kKill,         OpKind::kFork,         OpKind::kReclaim,
+      OpKind::kMigrate,      OpKind::kRmapWalk,     OpKind::kOomKill,
+      OpKind::kOomReap,      OpKind::kMlockAll,     OpKind::kMunlockAll,
+      OpKind::kMsync,        OpKind::kMincore,      OpKind::kWrite,
+      OpKind::kTruncate,     OpKind::kPunch,        OpKind::kDrop,
+      OpKind::kSignal,       OpKind::kUffdRegister, OpKind::kUffdCopy,
+      OpKind::kUffdZeropage, OpKind::kUffdWake};
   bool known = false;
   for (OpKind kind : kKinds) {
     if (name == OpKindName(kind)) {
@@ -71,7 +73,9 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
     return Fail(place, "an operation (mmap, load, store, ...)",
                 absl::StrCat("'", name, "'"));
   }
-  if ((op.kind == OpKind::kKill || op.kind == OpKind::kFork) && !in_task_) {
+  if ((op.kind == OpKind::kKill || op.kind == OpKind::kSignal ||
+       op.kind == OpKind::kFork) &&
+      !in_task_) {
     return Fail(place, absl::StrCat("'", name, "' in a task"), "it in setup");
   }
   if (op.kind == OpKind::kFork && op.repeat != 1) {
@@ -120,6 +124,14 @@ bool LitmusParser::Operation(Op* op) {
     case OpKind::kRead:
       return FileName(false, &op->file) && Comma() &&
              FileRange(op, kMaxReadBytes);
+    case OpKind::kUffdRegister:
+    case OpKind::kUffdWake:
+      return ParseAddress(&op->address) && Comma() && Length(&op->length);
+    case OpKind::kUffdCopy:
+      return ParseAddress(&op->address) && Comma() && Value(8, &op->value);
+    case OpKind::kUffdZeropage:
+      return ParseAddress(&op->address);
+    case OpKind::kSignal:
     case OpKind::kKill: {
       SourcePlace place = token_.place;
       if (!Name("the name of a task", &op->target)) return false;

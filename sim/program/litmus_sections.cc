@@ -321,6 +321,7 @@ bool LitmusParser::CheckKernelTask(const TaskSpec& task) {
     switch (op.kind) {
       case OpKind::kRead:
       case OpKind::kKill:
+      case OpKind::kSignal:
       case OpKind::kReclaim:
       case OpKind::kMigrate:
       case OpKind::kRmapWalk:

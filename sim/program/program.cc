@@ -271,6 +271,16 @@ const char* OpKindName(OpKind kind) {
       return "read";
     case OpKind::kKill:
       return "kill";
+    case OpKind::kSignal:
+      return "signal";
+    case OpKind::kUffdRegister:
+      return "uffd_register";
+    case OpKind::kUffdCopy:
+      return "uffd_copy";
+    case OpKind::kUffdZeropage:
+      return "uffd_zeropage";
+    case OpKind::kUffdWake:
+      return "uffd_wake";
     case OpKind::kFork:
       return "fork";
     case OpKind::kReclaim:

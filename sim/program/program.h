@@ -58,6 +58,11 @@ enum class OpKind {
   kKvm,         // kvm_pfn(ADDRESS, r|w)    hva_to_pfn_remapped user
   kRead,        // read(FILE, OFFSET, LENGTH)   pread into a host buffer
   kKill,        // kill(TASK)               SIGKILL
+  kSignal,      // signal(TASK)             SIGUSR1, with a handler
+  kUffdRegister,  // uffd_register(ADDRESS, LENGTH)  UFFDIO_REGISTER, missing
+  kUffdCopy,      // uffd_copy(ADDRESS, VALUE)       UFFDIO_COPY of a page
+  kUffdZeropage,  // uffd_zeropage(ADDRESS)          UFFDIO_ZEROPAGE of a page
+  kUffdWake,      // uffd_wake(ADDRESS, LENGTH)      UFFDIO_WAKE
   kFork,        // fork(TASK)               TASK is `forked`: it begins now
   kReclaim,     // reclaim(N)               what kswapd does, N pages
   kMigrate,     // migrate(N)               what kcompactd does
@@ -106,7 +111,7 @@ struct Op {
   uint64_t value = 0;
   bool write = false;    // kvm_pfn, pin
   bool onfault = false;  // mlock
-  std::string target;    // kill, fork: task name
+  std::string target;    // kill, signal, fork: task name
   int repeat = 1;        // `repeat N` prefix: the op is done N times
 };
 

@@ -91,6 +91,18 @@ class OracleTest : public testing::Test {
     op.to = to;
     return op;
   }
+  static ResolvedOp UffdRegister(uint64_t address, uint64_t pages) {
+    return Range(OpKind::kUffdRegister, address, pages);
+  }
+  static ResolvedOp UffdCopy(uint64_t address, uint64_t value) {
+    ResolvedOp op = Range(OpKind::kUffdCopy, address, 1);
+    op.value = value;
+    op.size = 8;
+    return op;
+  }
+  static ResolvedOp UffdZeropage(uint64_t address) {
+    return Range(OpKind::kUffdZeropage, address, 1);
+  }
   static ResolvedOp Brk(uint64_t address) {
     ResolvedOp op;
     op.kind = OpKind::kBrk;
