@@ -2,12 +2,17 @@
 
 #include "sim/program_image.h"
 
+#include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "cramfs/cramfs_fs.h"
+#include "cramfs/tools/codec.h"
 #include "cramfs/tools/reader.h"
 #include "cramfs/tools/writer.h"
 
@@ -26,6 +31,45 @@ cramfs::BlockKind KindOf(BlockLayout layout) {
       break;
   }
   return cramfs::BlockKind::kCompressed;
+}
+
+// What lies in memory behind an image that has files which lead there.
+constexpr uint8_t kBehind = 0x77;
+
+// What no writer of images would write.  Built images are little endian.
+absl::Status Damage(const Program& program, std::vector<uint8_t>* bytes) {
+  const cramfs::Codec codec(cramfs::ByteOrder::kLittle);
+  const size_t size = bytes->size();
+  const size_t behind = (size + kPageBytes - 1) / kPageBytes * kPageBytes;
+  for (const FileSpec& file : program.image.files) {
+    if (!file.outside && file.shares.empty()) continue;
+    const auto reader =
+        cramfs::ImageReader::Open(absl::MakeConstSpan(bytes->data(), size));
+    if (!reader.ok()) return reader.status();
+    const auto node = reader->Lookup(file.name);
+    if (!node.ok()) return node.status();
+    if (file.outside) {
+      bytes->resize(behind);
+      bytes->resize(std::max<size_t>(bytes->size(),
+                                     behind + file.size.pages * kPageBytes),
+                    kBehind);
+      for (int64_t page = 0; page < file.size.pages; ++page) {
+        codec.Put32(bytes->data() + node->inode.offset + 4 * page,
+                    static_cast<uint32_t>(behind + page * kPageBytes) >> 2 |
+                        CRAMFS_BLK_FLAGS);
+      }
+      continue;
+    }
+    const auto other = reader->Lookup(file.shares);
+    if (!other.ok()) return other.status();
+    // The third word: 6 bits of the name's length, 26 of the offset.
+    memcpy(bytes->data() + node->inode_position + 8,
+           bytes->data() + other->inode_position + 8, 4);
+    (*bytes)[node->inode_position + 8] =
+        static_cast<uint8_t>(((*bytes)[node->inode_position + 8] & ~0x3f) |
+                             (file.name.size() + 3) / 4);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ProgramImage> Build(const Program& program) {
@@ -55,6 +99,8 @@ absl::StatusOr<ProgramImage> Build(const Program& program) {
       cramfs::ImageBuilder(options).Build(root);
   if (!built.ok()) return built.status();
   image.bytes = std::move(built->bytes);
+  absl::Status damaged = Damage(program, &image.bytes);
+  if (!damaged.ok()) return damaged;
   return image;
 }
 

@@ -130,6 +130,8 @@ std::string FormatFile(const FileSpec& file) {
   }
   if (file.shared_tail) line += ", shared tail";
   if (file.unaligned) line += ", unaligned";
+  if (file.outside) line += ", outside";
+  if (!file.shares.empty()) absl::StrAppend(&line, ", shares ", file.shares);
   return line;
 }
 

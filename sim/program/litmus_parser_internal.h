@@ -78,6 +78,7 @@ class LitmusParser {
   bool FileSize(int64_t least, int64_t most, FileSpec* file);
   bool Run(FileSpec* file, BlockLayout layout);
   bool CheckFile(const FileSpec& file, SourcePlace tail, SourcePlace unaligned);
+  bool CheckDamage(const FileSpec& file, SourcePlace damage);
   bool Task();
   bool Legal();
   bool ParseOutcome(Outcome* outcome);

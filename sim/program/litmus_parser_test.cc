@@ -422,8 +422,17 @@ TEST(LitmusParser, ErrorsOfAFileNameThePlace) {
       {"6 pages, unaligned",
        "t:3:14: expected 'unaligned' only with a direct block, found none"},
       {"6 pages, zipped 0",
-       "t:3:14: expected direct, compressed, hole, raw, 'shared tail' or "
-       "unaligned, found 'zipped'"},
+       "t:3:14: expected direct, compressed, hole, raw, 'shared tail', "
+       "unaligned, outside or shares, found 'zipped'"},
+      {"6 pages, outside",
+       "t:3:14: expected one of 'outside' and 'shares', with all of the pages "
+       "direct, found another layout"},
+      {"6 pages, direct 0-5\n g: 7 pages, direct 0-6, shares f",
+       "t:4:26: expected an earlier file to share with, direct too and no "
+       "shorter, found 'f'"},
+      {"6 pages, direct 0-5, shares f",
+       "t:3:26: expected an earlier file to share with, direct too and no "
+       "shorter, found 'f'"},
       {"6 pages\n f: 1 page",
        "t:4:2: expected a name that no other file has, found 'f'"},
       {"6 pages\n anon: 1 page",

@@ -169,7 +169,7 @@ bool LitmusParser::File() {
     return true;
   }
   if (!FileSize(1, kMaxFileBytes, &file)) return false;
-  SourcePlace tail, unaligned;
+  SourcePlace tail, unaligned, damage;
   while (token_.IsMark(",")) {
     Advance();
     if (token_.IsName("direct")) {
@@ -190,12 +190,23 @@ bool LitmusParser::File() {
       unaligned = token_.place;
       Advance();
       file.unaligned = true;
+    } else if (token_.IsName("outside")) {
+      damage = token_.place;
+      Advance();
+      file.outside = true;
+    } else if (token_.IsName("shares")) {
+      damage = token_.place;
+      Advance();
+      if (!Name("the name of an earlier file", &file.shares)) return false;
     } else {
       return Expected(
-          "direct, compressed, hole, raw, 'shared tail' or unaligned");
+          "direct, compressed, hole, raw, 'shared tail', unaligned, outside "
+          "or shares");
     }
   }
-  if (!CheckFile(file, tail, unaligned)) return false;
+  if (!CheckFile(file, tail, unaligned) || !CheckDamage(file, damage)) {
+    return false;
+  }
   program_.image.files.push_back(std::move(file));
   return true;
 }
@@ -258,6 +269,38 @@ bool LitmusParser::Run(FileSpec* file, BlockLayout layout) {
   file->runs.push_back(
       {static_cast<uint32_t>(first), static_cast<uint32_t>(last), layout});
   return true;
+}
+
+namespace {
+
+bool IsDirectInWholePages(const FileSpec& file) {
+  return file.size.bytes == 0 && file.runs.size() == 1 && !file.unaligned &&
+         file.runs[0].layout == BlockLayout::kDirect &&
+         file.runs[0].first == 0 &&
+         file.runs[0].last + 1 == static_cast<uint32_t>(file.size.pages);
+}
+
+}  // namespace
+
+bool LitmusParser::CheckDamage(const FileSpec& file, SourcePlace damage) {
+  if (!file.outside && file.shares.empty()) return true;
+  if (!IsDirectInWholePages(file) || (file.outside && !file.shares.empty())) {
+    return Fail(damage,
+                "one of 'outside' and 'shares', with all of the pages "
+                "direct",
+                "another layout");
+  }
+  if (file.outside) return true;
+  for (const FileSpec& earlier : program_.image.files) {
+    if (earlier.name == file.shares && IsDirectInWholePages(earlier) &&
+        !earlier.outside && earlier.shares.empty() &&
+        earlier.size.pages >= file.size.pages) {
+      return true;
+    }
+  }
+  return Fail(damage,
+              "an earlier file to share with, direct too and no shorter",
+              absl::StrCat("'", file.shares, "'"));
 }
 
 bool LitmusParser::CheckFile(const FileSpec& file, SourcePlace tail,

@@ -90,6 +90,8 @@ void Feed(Fnv& fnv, const FileSpec& file) {
   }
   fnv.Number(file.shared_tail);
   fnv.Number(file.unaligned);
+  fnv.Number(file.outside);
+  fnv.Text(file.shares);
   fnv.Text(file.path);
 }
 
@@ -167,6 +169,7 @@ bool Same(const TaskSpec& a, const TaskSpec& b) {
 bool Same(const FileSpec& a, const FileSpec& b) {
   return a.name == b.name && Same(a.size, b.size) && Same(a.runs, b.runs) &&
          a.shared_tail == b.shared_tail && a.unaligned == b.unaligned &&
+         a.outside == b.outside && a.shares == b.shares &&
          a.path == b.path && a.filesystem == b.filesystem;
 }
 
@@ -219,7 +222,8 @@ uint8_t FileByte(const std::string& name, uint64_t offset) {
 
 std::string FileContents(const FileSpec& file) {
   std::string contents(static_cast<size_t>(TotalBytes(file.size)), '\0');
-  uint64_t seed = NameSeed(file.name);
+  if (file.outside) return contents;
+  uint64_t seed = NameSeed(file.shares.empty() ? file.name : file.shares);
   for (size_t i = 0; i < contents.size(); ++i) {
     contents[i] = static_cast<char>(SeededByte(seed, i));
   }

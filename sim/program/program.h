@@ -155,6 +155,9 @@ struct FileSpec {
   std::vector<BlockRun> runs;
   bool shared_tail = false;  // other data directly after the last raw byte
   bool unaligned = false;    // direct blocks on 8-byte, not page, boundaries
+  // A damaged image.  All of it is direct and of whole pages.
+  bool outside = false;  // the block pointers lead behind the image: zeros
+  std::string shares;    // its data is the beginning of that earlier file's
   // Existing image: the path in it.
   std::string path;
   // Of `files`: tmpfs or ramfs.  Runs are holes then, and the rest is written.
