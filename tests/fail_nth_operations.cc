@@ -779,7 +779,7 @@ cramfs::Entry WorldTree() {
   root.Add(Entry::Symlink("link", "packed"));
   root.Add(FileOf("packed", 4 * kPage, "cccc"));
   for (const char* name : {"unseen", "unused", "unwanted"}) {
-    root.Add(Entry::File(name, cramfs::Text(100, name[2])));
+    root.Add(FileOf(name, 100, "c"));
   }
   return root;
 }
