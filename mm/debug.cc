@@ -406,6 +406,48 @@ u32 validate_mm(struct mm_struct *mm)
 	return bad;
 }
 
+static bool held_for_writing(const struct rw_semaphore *sem)
+{
+	return (uintptr_t)__atomic_load_n(&sem->owner, __ATOMIC_RELAXED) > 1;
+}
+
+/* Somebody is changing a tree that the vma's chain leads to. */
+static bool chain_is_changing(const struct vm_area_struct *vma)
+{
+	const struct list_head *head = &vma->anon_vma_chain;
+	struct anon_vma_chain *avc;
+
+	list_for_each_entry(avc, head, struct anon_vma_chain, same_vma)
+	{
+		if (held_for_writing(&avc->anon_vma->root->rwsem))
+			return true;
+	}
+	return false;
+}
+
+u32 validate_mm_running(struct mm_struct *mm)
+{
+	const struct vm_area_struct *vma = mm->mmap;
+	u32 bad = 0;
+
+	/* exit_mmap takes no lock, and nobody looks any more. */
+	if (!atomic_read(&mm->mm_users) || held_for_writing(&mm->mmap_sem) ||
+	    spin_is_locked(&mm->page_table_lock))
+		return 0;
+	bad += browse_list(mm);
+	bad += browse_rb(mm);
+	bad += check_vmacaches(mm);
+	for (int i = 0; vma && i < mm->map_count + 16; i++) {
+		if (vma->vm_file &&
+		    !held_for_writing(&vma->vm_file->f_mapping->i_mmap_rwsem))
+			bad += check_vma_in_i_mmap(mm, vma);
+		if (!chain_is_changing(vma))
+			bad += check_anon_chain(vma);
+		vma = vma->vm_next;
+	}
+	return bad;
+}
+
 /* At the very end of an mm: all that was ever counted is gone. */
 void check_mm(struct mm_struct *mm)
 {

@@ -752,6 +752,7 @@ const struct fl_kernel faultline_kernel = {
     task_mm,
     page_walk,
     check_mm_now,
+    validate_mm_running,
     check_machine,
 };
 // clang-format on

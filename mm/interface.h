@@ -559,6 +559,13 @@ struct fl_kernel {
 	 * runtime->report as FL_REPORT_BAD; returns how many.
 	 */
 	uint32_t (*check_mm)(struct mm_struct *mm);
+	/*
+	 * Those checks that hold while tasks run: list, tree and interval
+	 * trees of vmas, at any step of an explored build.  Called for the
+	 * host's own purposes by whoever runs; what it reads is no access of
+	 * the model.  0 while mmap_sem is held for writing.
+	 */
+	uint32_t (*check_mm_step)(struct mm_struct *mm);
 	/* After every mm is gone and all is unmounted: what is left over. */
 	uint32_t (*check_machine)(struct machine *machine);
 };

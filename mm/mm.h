@@ -340,6 +340,11 @@ void mm_caches_init(struct machine *machine);
 /* Reports FL_REPORT_BAD for each thing wrong; returns how many.  sem held or
  * nobody else running. */
 u32 validate_mm(struct mm_struct *mm);
+/*
+ * Those of its checks that hold at any step for who has mmap_sem for reading;
+ * 0 while somebody may be changing what they look at.  Takes no lock.
+ */
+u32 validate_mm_running(struct mm_struct *mm);
 /* debug_page.cc: the part of it that concerns ptes and pages. */
 u32 validate_pages(struct mm_struct *mm);
 /* check_mm of kernel/fork.c: at the end of an mm. */

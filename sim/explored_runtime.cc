@@ -11,6 +11,7 @@
 namespace faultline {
 
 thread_local ExploredRuntime* ExploredRuntime::current_ = nullptr;
+thread_local ExploredRuntime* ExploredRuntime::checking_ = nullptr;
 
 // What the kernel build calls.  Outside Run nobody listens.
 struct RuntimeTable {
@@ -46,7 +47,9 @@ struct RuntimeTable {
   }
   static void Report(uint32_t kind, const char* file, int line,
                      const char* function, const char* text, const void* pc) {
-    if (ExploredRuntime* runtime = current()) {
+    ExploredRuntime* runtime = current();
+    if (runtime == nullptr) runtime = ExploredRuntime::checking_;
+    if (runtime != nullptr) {
       runtime->Report({kind, file, line, function, text, pc});
     }
   }
@@ -279,8 +282,22 @@ void ExploredRuntime::Block(uint8_t point) {
   Abandon(End::kCompleted);
 }
 
+void ExploredRuntime::StepCheck() {
+  if (step_check_ == nullptr || phase_ != Phase::kTasks || !explore_) return;
+  const size_t before = findings_.size();
+  phase_ = Phase::kSelfCheck;
+  current_ = nullptr;
+  checking_ = this;
+  step_check_();
+  checking_ = nullptr;
+  current_ = this;
+  phase_ = Phase::kTasks;
+  if (findings_.size() != before) Abandon(End::kFatal);
+}
+
 void ExploredRuntime::OpPoint() {
   CountStep();
+  StepCheck();
   if (Contended()) SchedulePoint(kPointOp);
 }
 
@@ -418,6 +435,7 @@ void ExploredRuntime::Event(const fl_event* event) {
   }
   CountStep();
   if (event->kind == FL_EV_LOCK) {
+    StepCheck();
     cur_->view.wanted = {event->obj, event->arg, event->name, event->pc, step_};
     if (Contended()) SchedulePoint(FL_EV_LOCK);
     if (!MayTouch(event->obj)) Oops(event->obj, event->pc);
@@ -430,8 +448,9 @@ void ExploredRuntime::Event(const fl_event* event) {
            event->size, event->kind, event->arg, event->name);
   }
   if (fatal_) Abandon(End::kFatal);
-  if (event->kind == FL_EV_UNLOCKED && Contended()) {
-    SchedulePoint(FL_EV_UNLOCKED);
+  if (event->kind == FL_EV_UNLOCKED) {
+    StepCheck();
+    if (Contended()) SchedulePoint(FL_EV_UNLOCKED);
   }
 }
 
@@ -443,7 +462,10 @@ void ExploredRuntime::Access(const void* address, uint32_t size, uint32_t flags,
     return;
   }
   CountStep();
-  if (access_points_ && Contended()) SchedulePoint(kPointAccess);
+  if (access_points_) {
+    StepCheck();
+    if (Contended()) SchedulePoint(kPointAccess);
+  }
   if (lifetime_ != nullptr && !lifetime_->Allowed(offset, size)) {
     lifetime_->OnBadAccess(offset, size, flags, pc, cur_->view, "");
     if (recorder_) ObservedAccess(address, size, flags, pc);

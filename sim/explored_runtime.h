@@ -22,6 +22,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -83,6 +84,12 @@ class ExploredRuntime final : public CheckerHost, private FaultTarget {
   // Not owned.  `lifetime` is one of them or null.
   void SetCheckers(std::vector<Checker*> checkers, LifetimeChecker* lifetime);
   void SetRecorder(Recorder* recorder);
+  // Called between steps of the tasks, before each point where another one
+  // could run; what the kernel does in it is no event, and what it reports is
+  // of the self-check.  Ends the execution at the first finding.
+  void SetStepCheck(std::function<void()> check) {
+    step_check_ = std::move(check);
+  }
   // Host memory that kernel code may touch beside its own stacks.
   void AllowHostMemory(const void* begin, uint64_t bytes);
 
@@ -168,6 +175,7 @@ class ExploredRuntime final : public CheckerHost, private FaultTarget {
   void CountStep() {
     if (++step_ >= step_limit_) Abandon(End::kStepLimit);
   }
+  void StepCheck();
   // Other tasks could run here.
   bool Contended() const { return runnable_ + spinning_ > 1; }
   bool Enabled(const SimTask& task) const;
@@ -182,6 +190,8 @@ class ExploredRuntime final : public CheckerHost, private FaultTarget {
               uint32_t event = 0, uint32_t arg = 0, const char* name = nullptr);
 
   static thread_local ExploredRuntime* current_;
+  // While it checks itself between two steps; current_ is null then.
+  static thread_local ExploredRuntime* checking_;
 
   // Hot, together.
   uintptr_t base_ = 0;
@@ -209,6 +219,7 @@ class ExploredRuntime final : public CheckerHost, private FaultTarget {
   std::vector<Checker*> checkers_;
   std::vector<Checker*> access_checkers_;
   std::vector<RawFinding> findings_;
+  std::function<void()> step_check_;
   Phase phase_ = Phase::kSetup;
   End end_ = End::kCompleted;
   FiberContext host_context_;

@@ -51,6 +51,7 @@ absl::StatusOr<Setting> MakeSetting(const Program& program,
   runner.max_steps = options.max_steps;
   runner.alloc_may_fail = options.alloc_may_fail;
   runner.reuse_freed = options.reuse_freed;
+  runner.check_steps = options.check_steps;
   runner.paranoid = options.paranoid;
   return setting;
 }
@@ -65,6 +66,7 @@ ReplayToken TokenFor(const Program& program, const Setting& setting,
   token.physmem = setting.physmem;
   token.alloc_may_fail = setting.runner.alloc_may_fail;
   token.reuse_freed = setting.runner.reuse_freed;
+  token.check_steps = setting.runner.check_steps;
   if (token.granularity == Granularity::kAccess) {
     token.build_hash = BuildHash(runner.library().build_id());
   }
@@ -318,6 +320,7 @@ absl::StatusOr<ReplayResult> Replay(const Program& program,
   as_recorded.granularity = token->granularity;
   as_recorded.alloc_may_fail = token->alloc_may_fail;
   as_recorded.reuse_freed = token->reuse_freed;
+  as_recorded.check_steps = token->check_steps;
   absl::StatusOr<Setting> setting = MakeSetting(program, as_recorded);
   if (!setting.ok()) return setting.status();
   if (setting->physmem != token->physmem) {

@@ -56,6 +56,8 @@ struct ExploreOptions {
   uint64_t max_steps = 200000;  // of one execution; beyond: "blocked"
   bool alloc_may_fail = false;  // every allocation is a choice
   bool reuse_freed = false;     // freed memory may come back at once
+  // The kernel checks its vmas wherever another task could run.
+  bool check_steps = false;
   // After each execution compare all restored memory with a full copy.
   bool paranoid = false;
   // Shorten the schedule of each finding before it is returned.

@@ -54,6 +54,7 @@ absl::Status Runner::Init(const RunnerOptions& options) {
                                       options.granularity, options.max_steps);
   if (status.ok()) status = MakeCheckers(options.checkers);
   if (status.ok()) status = MakeTasks();
+  if (options.check_steps) runtime_.SetStepCheck([this] { CheckStep(); });
   if (status.ok()) status = SetUp();
   if (!status.ok() && runtime_.findings()->empty()) return status;
   if (!status.ok() || !runtime_.findings()->empty()) {
@@ -173,10 +174,9 @@ absl::Status Runner::SetUpProcess(size_t process) {
   char* buffer = buffers_.data() + compiled_.read_bytes * tasks_.size();
   for (const CompiledOp& op : compiled_.setup) {
     TaskOutcome outcome;
-    const bool returned = RunAs(
-        setup_, task, [&] {
-          RunOp(op, static_cast<int>(process), setup_, buffer, &outcome);
-        });
+    const bool returned = RunAs(setup_, task, [&] {
+      RunOp(op, static_cast<int>(process), setup_, buffer, &outcome);
+    });
     if (!returned) {
       return absl::FailedPreconditionError(
           absl::StrCat("setup: ", FormatOp(*op.source), " did not return"));
@@ -213,10 +213,9 @@ bool Runner::RunOp(const CompiledOp& op, int process, SimTask* task,
   }
   Oracle::OpId id = -1;
   if (integrity_ != nullptr) {
-    id = integrity_->BeginOp(process, op, context.variables,
-                             op.kind == OpKind::kFork
-                                 ? compiled_.tasks[op.target].process
-                                 : -1);
+    id = integrity_->BeginOp(
+        process, op, context.variables,
+        op.kind == OpKind::kFork ? compiled_.tasks[op.target].process : -1);
   }
   OpResult result;
   DoOp(op, context, &result);
@@ -312,6 +311,16 @@ absl::Status Runner::Run(Strategy* strategy, Execution* execution) {
   return paranoid_ ? runtime_.snapshot()->Verify() : absl::OkStatus();
 }
 
+void Runner::CheckStep() {
+  const mm_struct* checked = nullptr;
+  for (task_struct* task : kernel_tasks_) {
+    mm_struct* mm = machine_->kernel().task_mm(task);
+    if (mm == nullptr || mm == checked) continue;
+    checked = mm;
+    machine_->kernel().check_mm_step(mm);
+  }
+}
+
 void Runner::CheckProcesses() {
   machine_->CheckProcesses();
   for (size_t i = 0; i < tasks_.size(); ++i) {
@@ -325,8 +334,7 @@ void Runner::Finish() {
   const fl_kernel& kernel = machine_->kernel();
   if (integrity_ != nullptr) integrity_->CheckLegal(outcomes_);
   runtime_.set_phase(Phase::kSelfCheck);
-  if (!RunAs(system_, machine_->system_task(),
-             [&] { CheckProcesses(); })) {
+  if (!RunAs(system_, machine_->system_task(), [&] { CheckProcesses(); })) {
     return;
   }
   runtime_.set_phase(Phase::kExit);

@@ -46,6 +46,7 @@ struct RunnerOptions {
   std::vector<std::string> checkers;  // empty: all
   uint64_t max_steps = 200000;
   bool alloc_may_fail = false, reuse_freed = false;
+  bool check_steps = false;  // the kernel checks itself between steps
   bool paranoid = false;
   Recorder* recorder = nullptr;  // outlives the runner
 };
@@ -105,6 +106,8 @@ class Runner : public TaskRunner {
   // False: the operation ended the task.
   bool RunOp(const CompiledOp& op, int process, SimTask* task, void* buffer,
              TaskOutcome* outcome);
+  // While tasks run, between two steps.
+  void CheckStep();
   void CheckProcesses();
   void Finish();
   Finding Describe(const RawFinding& raw);

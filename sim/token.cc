@@ -15,7 +15,8 @@ enum Flags : uint8_t {
   kNoPhysmem = 2,
   kAllocMayFail = 4,
   kReuseFreed = 8,
-  kKnownFlags = 15,
+  kCheckSteps = 16,
+  kKnownFlags = 31,
 };
 
 void PutVarint(std::string* to, uint64_t value) {
@@ -116,7 +117,7 @@ std::string ReplayToken::Encode() const {
   bytes.push_back(static_cast<char>(
       (granularity == Granularity::kAccess ? kAccessGranularity : 0) |
       (physmem ? 0 : kNoPhysmem) | (alloc_may_fail ? kAllocMayFail : 0) |
-      (reuse_freed ? kReuseFreed : 0)));
+      (reuse_freed ? kReuseFreed : 0) | (check_steps ? kCheckSteps : 0)));
   PutText(&bytes, variant);
   PutText(&bytes, arch);
   if (granularity == Granularity::kAccess) PutFixed(&bytes, build_hash, 4);
@@ -157,6 +158,7 @@ absl::StatusOr<ReplayToken> ReplayToken::Decode(const std::string& text) {
   token.physmem = !(flags & kNoPhysmem);
   token.alloc_may_fail = flags & kAllocMayFail;
   token.reuse_freed = flags & kReuseFreed;
+  token.check_steps = flags & kCheckSteps;
   token.variant = reader.Text();
   token.arch = reader.Text();
   if (flags & kAccessGranularity) {

@@ -81,6 +81,7 @@ struct ReplayToken {
   std::string variant, arch;
   Granularity granularity = Granularity::kSync;
   bool physmem = true, alloc_may_fail = false, reuse_freed = false;
+  bool check_steps = false;
   // At access granularity: hash of the kernel's build-id.
   uint32_t build_hash = 0;
   Schedule schedule;

@@ -23,6 +23,7 @@ ReplayToken SomeToken() {
   token.arch = "x86-64";
   token.granularity = Granularity::kAccess;
   token.alloc_may_fail = true;
+  token.check_steps = true;
   token.build_hash = 77;
   for (uint32_t choice : kChoices) token.schedule.Add(Context(3), choice);
   return token;
@@ -38,6 +39,7 @@ TEST(Token, ComesBackAsItWas) {
   EXPECT_EQ(back->granularity, Granularity::kAccess);
   EXPECT_TRUE(back->alloc_may_fail);
   EXPECT_FALSE(back->reuse_freed);
+  EXPECT_TRUE(back->check_steps);
   EXPECT_TRUE(back->physmem);
   EXPECT_EQ(back->build_hash, 77u);
   EXPECT_EQ(back->schedule.Expand(), kChoices);

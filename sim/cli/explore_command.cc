@@ -34,7 +34,8 @@ struct ExploreFlags {
   std::string arch, strategy = "portfolio", granularity = "sync", json;
   Budget budget{10000, 0};
   uint64_t jobs = 1, seed = 1, max_preemptions = 0, max_steps = 200000;
-  bool all = false, alloc_may_fail = false, reuse_freed = false;
+  bool all = false, alloc_may_fail = false, reuse_freed = false,
+       check_steps = false;
 };
 
 void PrintRun(Io& io, const Program& program, const Search& search,
@@ -208,6 +209,9 @@ int ExploreCommand(Io& io, const Args& args) {
                 &given.alloc_may_fail);
   flags.AddBool("reuse-freed", "freed memory may be handed out again at once",
                 &given.reuse_freed);
+  flags.AddBool("check-steps",
+                "the kernel checks its vmas wherever another task could run",
+                &given.check_steps);
   flags.AddString("json", "FILE", "results as JSON too (docs/json.md)",
                   &given.json);
   Args files;
@@ -251,6 +255,7 @@ int ExploreCommand(Io& io, const Args& args) {
       options.max_steps = given.max_steps;
       options.alloc_may_fail = given.alloc_may_fail;
       options.reuse_freed = given.reuse_freed;
+      options.check_steps = given.check_steps;
       searches.push_back(std::move(search));
     }
   }
