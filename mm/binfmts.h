@@ -52,6 +52,8 @@ struct file *open_exec(struct super_block *sb, const char *name);
  * on there is no way back.  0; -EAGAIN: other tasks use the old one.
  */
 int flush_old_exec(struct linux_binprm *bprm);
+/* -EAGAIN: other tasks have tsk's mm too; else 0. */
+int de_thread(struct task_struct *tsk);
 void setup_new_exec(struct linux_binprm *bprm);
 /*
  * The stack with its final permission, in its final place, and with room to

@@ -485,6 +485,10 @@ s64 core_dump(u32 filter, s32 signr,
 
 	if (!current->mm)
 		return -EINVAL;
+	/* zap_threads: they would be gone. */
+	retval = de_thread(current);
+	if (retval)
+		return retval;
 	info = (struct elf_note_info *)kmalloc(sizeof(*info),
 					       GFP_KERNEL | __GFP_ZERO);
 	if (!info)

@@ -268,7 +268,7 @@ out:
  * 4.13 kills the other threads and waits for them.  Here they end when they
  * are told to by their host, so exec does not begin while there are any.
  */
-static int de_thread(struct task_struct *tsk)
+int de_thread(struct task_struct *tsk)
 {
 	struct machine *machine = tsk->machine;
 	const struct task_struct *task;

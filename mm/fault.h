@@ -96,6 +96,7 @@ void vfio_unpin(u64 pfn, u32 dirty);
 s64 gup_pin(u64 addr, u32 nr_pages, u32 write, u64 *pfns);
 void gup_unpin(u64 pfn, u32 dirty);
 s64 task_pin(u64 addr, u32 write);
+s64 task_vfio_pin(u64 addr, u32 write, u64 *result);
 void task_unpin_all(void);
 s64 gup_pin_access(u64 pfn, u32 write, u32 offset, void *buf, u32 bytes);
 s64 uprobe_register(struct file *file, u64 offset,

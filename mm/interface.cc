@@ -739,6 +739,7 @@ const struct fl_kernel faultline_kernel = {
     gup_pin,
     gup_unpin,
     task_pin,
+    task_vfio_pin,
     task_unpin_all,
     vfio_pin,
     vfio_unpin,

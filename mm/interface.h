@@ -400,7 +400,7 @@ struct fl_kernel {
 	 * /proc/PID/coredump_filter, 0x33 at first; signr: the signal it dies
 	 * of.  emit gets the file from its beginning on, data NULL for bytes
 	 * that are a hole, and returns 0 to go on.  0; -EIO: emit did not;
-	 * -ENOMEM.
+	 * -ENOMEM; -EAGAIN: other tasks use it all the same.
 	 */
 	int64_t (*core_dump)(uint32_t filter, int32_t signr,
 			     int32_t (*emit)(const void *data, uint64_t bytes,
@@ -507,6 +507,8 @@ struct fl_kernel {
 	 * task_unpin_all or its end.  -EBUSY: it holds as many as it can.
 	 */
 	int64_t (*task_pin)(uint64_t addr, uint32_t write);
+	/* As vfio_pin; a page, if it is one, is kept by the task. */
+	int64_t (*task_vfio_pin)(uint64_t addr, uint32_t write, uint64_t *pfn);
 	void (*task_unpin_all)(void);
 	/* As vfio does, which takes the frame of a PFNMAP vma as it is. */
 	int64_t (*vfio_pin)(uint64_t addr, uint32_t write, uint64_t *pfn);

@@ -6,8 +6,8 @@
  *   is_invalid_reserved_pfn    likewise
  *   gup_pin, gup_unpin         any driver: get_user_pages_fast, then, some
  *                              time later, set_page_dirty_lock and put_page
- *   task_pin, task_unpin_all   the same with the pages noted in the task, as
- *                              an open file of the driver would
+ *   task_pin, task_vfio_pin, task_unpin_all   the same with the pages noted in
+ *                              the task, as an open file of the driver would
  *   gup_pin_access             the device's own access to a pinned frame
  *
  * vfio takes the page first.  Where there is none to take it believes a
@@ -130,6 +130,19 @@ s64 task_pin(u64 addr, u32 write)
 		return got;
 	task->nr_pins += (u32)got;
 	return got == 1 ? 0 : -EFAULT;
+}
+
+s64 task_vfio_pin(u64 addr, u32 write, u64 *result)
+{
+	struct task_struct *task = current;
+	s64 ret;
+
+	if (task->nr_pins == ARRAY_SIZE(task->pins))
+		return -EBUSY;
+	ret = vfio_pin(addr, write, result);
+	if (!ret && !is_invalid_reserved_pfn((kulong)*result))
+		task->pins[task->nr_pins++] = pfn_to_page((kulong)*result);
+	return ret;
 }
 
 void task_unpin_all(void)

@@ -14,7 +14,9 @@ namespace faultline {
 namespace {
 
 constexpr int64_t kPage = 4096;
-constexpr int kSigKill = 9, kSigUsr1 = 10;
+constexpr int kSigKill = 9, kSigUsr1 = 10, kSigSegv = 11;
+// /proc/PID/coredump_filter of a new process.
+constexpr uint32_t kCoreFilter = 0x33;
 constexpr int64_t kEio = 5;
 
 int IndexOf(const std::vector<std::string>& names, const std::string& name) {
@@ -91,13 +93,20 @@ absl::Status CompileOps(const Program& program, const std::vector<Op>& ops,
     } else if (op.kind == OpKind::kWriteFrom) {
       compiled->read_bytes = std::max(compiled->read_bytes, uint64_t{out.size});
     }
-    if (op.kind == OpKind::kKill || op.kind == OpKind::kSignal ||
-        op.kind == OpKind::kFork) {
+    if (op.kind == OpKind::kExecve && out.file >= 0) {
+      out.text = uint64_t{program.image.files[out.file].text_pages} * kPage;
+    }
+    if (op.kind == OpKind::kKill || op.kind == OpKind::kFork ||
+        !op.target.empty()) {
       for (size_t i = 0; i < program.tasks.size(); ++i) {
         if (program.tasks[i].name == op.target) out.target = i;
       }
       if (out.target < 0) {
         return Wrong(op, absl::StrCat("no task \"", op.target, "\""));
+      }
+      // A store that comes with the fork could be in the copy or not.
+      if (op.kind == OpKind::kPoke && program.tasks[out.target].forked) {
+        return Wrong(op, "poke of a forked task");
       }
     }
     if (op.repeat < 0 || to->size() + op.repeat > CompiledProgram::kMaxOps) {
@@ -153,6 +162,12 @@ absl::StatusOr<CompiledProgram> CompileProgram(const Program& program) {
   return compiled;
 }
 
+bool DoesExec(const CompiledTask& task) {
+  return std::any_of(
+      task.ops.begin(), task.ops.end(),
+      [](const CompiledOp& op) { return op.kind == OpKind::kExecve; });
+}
+
 bool IsUserAccess(OpKind kind) {
   switch (kind) {
     case OpKind::kLoad:
@@ -179,7 +194,7 @@ ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables,
   resolved.child = child;
   resolved.kind = op.kind;
   resolved.address = OpAddress(op, variables);
-  resolved.length = op.length;
+  resolved.length = op.kind == OpKind::kExecve ? op.text : op.length;
   resolved.prot = op.prot;
   resolved.advice = op.advice;
   resolved.fixed = op.fixed;
@@ -236,7 +251,8 @@ static void CopyOp(const CompiledOp& op, const OpContext& context,
       break;
     default: {
       const int64_t moved = kernel.ptrace_access(
-          current, address, &bytes, op.size, op.kind == OpKind::kPoke);
+          op.target >= 0 ? context.tasks[op.target] : current, address, &bytes,
+          op.size, op.kind == OpKind::kPoke);
       result->value = moved == op.size ? moved : -kEio;
       break;
     }
@@ -264,6 +280,37 @@ static int64_t ChangeFile(const CompiledOp& op, const fl_kernel& kernel,
     default:
       return kernel.file_fadvise(file, 0, 0, FL_FADV_DONTNEED);
   }
+}
+
+// With an argument and nothing else.
+static void ExecOp(const CompiledOp& op, const OpContext& context,
+                   OpResult* result) {
+  // On this task's stack, which the kernel build may read.
+  const char name[] = "program";
+  const char* const argv[] = {name};
+  fl_exec exec = {};
+  exec.filename = name;
+  exec.argv = argv;
+  exec.argc = 1;
+  exec.stack_shift = static_cast<uint32_t>(op.length / kPage);
+  result->value = context.kernel->sys_execve(context.files[op.file], &exec);
+  result->sig = exec.sig;
+  if (result->value < 0) return;
+  result->value = static_cast<int64_t>(exec.entry);
+  result->loaded = exec.sp;
+}
+
+// The device reads a byte of what it got hold of.
+static void VfioOp(const CompiledOp& op, const OpContext& context,
+                   uint64_t address, OpResult* result) {
+  const fl_kernel& kernel = *context.kernel;
+  uint64_t pfn = 0;
+  uint8_t byte = 0;
+  result->value = kernel.task_vfio_pin(address, op.write, &pfn);
+  result->has_loaded =
+      result->value == 0 &&
+      kernel.gup_pin_access(pfn, 0, address % kPage, &byte, 1) == 0;
+  result->loaded = byte;
 }
 
 void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
@@ -389,6 +436,21 @@ void DoOp(const CompiledOp& op, const OpContext& context, OpResult* result) {
     case OpKind::kUnpin:
       kernel.task_unpin_all();
       break;
+    case OpKind::kVfioPin:
+      VfioOp(op, context, address, result);
+      break;
+    case OpKind::kUprobe:
+      result->value = kernel.uprobe_register(context.files[op.file], op.offset,
+                                             nullptr, nullptr);
+      break;
+    case OpKind::kExecve:
+      ExecOp(op, context, result);
+      break;
+    case OpKind::kCoreDump:
+      result->value = kernel.core_dump(
+          kCoreFilter, kSigSegv,
+          [](const void*, uint64_t, void*) -> int32_t { return 0; }, nullptr);
+      break;
     case OpKind::kLoad:
     case OpKind::kStore:
     case OpKind::kExec:
@@ -442,6 +504,7 @@ std::string DescribeResult(const CompiledOp& op, const OpResult& result) {
   if (result.value < 0) {
     const int error = static_cast<int>(-result.value);
     const absl::string_view name = ErrnoName(error);
+    if (result.sig != 0) return absl::StrCat("SIGSEGV, -", name);
     return name.empty() ? absl::StrCat("-", error) : absl::StrCat("-", name);
   }
   if (op.kind == OpKind::kWriteFrom || op.kind == OpKind::kPeek) {

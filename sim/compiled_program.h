@@ -31,7 +31,8 @@ struct CompiledOp {
   uint64_t to = 0, new_length = 0;  // mremap, mincore: bytes
   uint32_t prot = 0, advice = 0, flags = 0, size = 1;
   uint64_t value = 0;
-  int target = -1;  // task
+  int target = -1;    // task; peek, poke: -1 is the own one
+  uint64_t text = 0;  // exec: of the program, bytes; 0: laid out otherwise
   const Op* source = nullptr;
 };
 
@@ -81,6 +82,14 @@ inline uint64_t OpTarget(const CompiledOp& op, const uint64_t* variables) {
 // The same for the oracle.  child: fork's process, as the oracle counts them.
 ResolvedOp ResolveOp(const CompiledOp& op, const uint64_t* variables,
                      int child = -1);
+
+// Does it work on the memory of another task's process?
+inline bool IsOfAnother(const CompiledOp& op) {
+  return (op.kind == OpKind::kPeek || op.kind == OpKind::kPoke) &&
+         op.target >= 0;
+}
+// May its memory be another one in the end?
+bool DoesExec(const CompiledTask& task);
 
 // Load, store, exec and the like: what a signal can be the answer to.
 bool IsUserAccess(OpKind kind);

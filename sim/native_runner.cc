@@ -107,9 +107,6 @@ absl::Status StressRun::Init() {
   absl::StatusOr<CompiledProgram> compiled = CompileProgram(program_);
   if (!compiled.ok()) return compiled.status();
   compiled_ = std::move(*compiled);
-  absl::StatusOr<ProgramImage> image = MakeProgramImage(program_);
-  if (!image.ok()) return image.status();
-  image_ = std::move(*image);
   std::string path = options_.kernel_path;
   if (path.empty()) {
     absl::StatusOr<std::string> found = KernelPath(
@@ -127,6 +124,10 @@ absl::Status StressRun::Init() {
         absl::StrCat(library_->path(), " is no native kernel build"));
   }
   symbolizer_ = std::make_unique<Symbolizer>(library_);
+  absl::StatusOr<ProgramImage> image =
+      MakeProgramImage(program_, library_->kernel().arch);
+  if (!image.ok()) return image.status();
+  image_ = std::move(*image);
   runtime_ = std::make_unique<NativeRuntime>(library_);
 
   const size_t tasks = compiled_.tasks.size();
@@ -152,8 +153,8 @@ absl::Status StressRun::Init() {
     threads_[i].process = task.process;
     if (task.forked) {
       threads_[i].process += static_cast<int>(i / tasks * forks);
-      processes_ = std::max(processes_,
-                            static_cast<size_t>(threads_[i].process) + 1);
+      processes_ =
+          std::max(processes_, static_cast<size_t>(threads_[i].process) + 1);
     }
     threads_[i].native = runtime_->AddTask(name);
     threads_[i].buffer.resize(compiled_.read_bytes);
@@ -224,9 +225,9 @@ absl::Status StressRun::SetUp() {
     thread.fork = ForkState::kWaiting;
     const CompiledTask& task = compiled_.tasks[thread.task];
     runtime_->RunAs(system_, machine_->system_task(), [&] {
-      absl::StatusOr<task_struct*> made = machine_->AddTask(
-          task.name, task.forked ? -1 : task.process, thread.index,
-          thread.native);
+      absl::StatusOr<task_struct*> made =
+          machine_->AddTask(task.name, task.forked ? -1 : task.process,
+                            thread.index, thread.native);
       if (made.ok()) thread.kernel_task = *made;
     });
     if (thread.kernel_task == nullptr) {
@@ -290,13 +291,18 @@ bool StressRun::RunOp(const CompiledOp& op, int process, size_t group,
   std::vector<uint64_t> variables(compiled_.variables.size());
   for (size_t i = 0; i < variables.size(); ++i) variables[i] = shared[i];
 
+  // Of a forked task it is not known here when its fork was over.
+  const int subject = !IsOfAnother(op) ? process
+                      : compiled_.tasks[op.target].forked
+                          ? -1
+                          : compiled_.tasks[op.target].process;
   Oracle::OpId id = -1;
   if (integrity_ != nullptr) {
     std::lock_guard<std::mutex> lock(*runtime_->mutex());
-    id = integrity_->BeginOp(process, op, variables.data(), child_process);
+    id = integrity_->BeginOp(subject, op, variables.data(), child_process);
   }
-  const OpContext context = {&machine_->kernel(), machine_->files(),
-                             tasks, variables.data(), buffer};
+  const OpContext context = {&machine_->kernel(), machine_->files(), tasks,
+                             variables.data(), buffer};
   OpResult result;
   bool killed = false;
   const bool returned = runtime_->RunAs(native, task, [&] {

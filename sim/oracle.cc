@@ -102,6 +102,7 @@ void Oracle::Reset(const Oracle& snapshot) {
     mine.blind = base.blind;
     mine.brk = base.brk;
     mine.stacks = base.stacks;
+    mine.in_exec = mine.missed = false;
   }
 }
 
@@ -355,23 +356,25 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   const bool access = IsAccess(op.kind) && !wide;
   if (wide && op.kind != OpKind::kMincore) op.length = op.size;
   const bool fork = op.kind == OpKind::kFork;
-  if (!access && !wide && !fork && !ChangesPages(op)) return -1;
+  const bool exec = op.kind == OpKind::kExecve;
+  if (!access && !wide && !fork && !exec && !ChangesPages(op)) return -1;
   ++version_;
   if (fork) ProcessAt(op.child);  // before the reference, which it may move
   Process& process = ProcessAt(process_id);
   if (process.blind) {
+    if (process.in_exec && IsStore(op.kind)) process.missed = true;
     if (fork) ProcessAt(op.child).blind = true;
     if (MayStore(op)) LoseFiles();
     return -1;
   }
   bool floating = op.kind == OpKind::kMmap && !op.fixed;
   // The kernel refuses calls on addresses between pages.
-  if (!access && !wide && !fork && !floating && op.kind != OpKind::kBrk &&
-      op.address % kPageSize != 0) {
+  if (!access && !wide && !fork && !exec && !floating &&
+      op.kind != OpKind::kBrk && op.address % kPageSize != 0) {
     return -1;
   }
-  uint64_t pages = access ? 1
-                   : fork ? 0
+  uint64_t pages = access         ? 1
+                   : fork || exec ? 0
                    : wide
                        ? PagesOf(op.address % kPageSize + op.length)
                        : std::max(PagesOf(op.length), PagesOf(op.new_length));
@@ -397,6 +400,10 @@ Oracle::OpId Oracle::Begin(int process_id, const ResolvedOp& given) {
   running.moved.clear();
   running.seen_of_page.clear();
   process.running |= 1u << slot;
+  if (exec) {
+    process.blind = process.in_exec = true;
+    return slot;
+  }
   if (fork) {
     process.forks |= 1u << slot;
     running.anywhere = process.floating != 0;
@@ -494,7 +501,9 @@ std::optional<std::string> Oracle::End(OpId id, const OpResult& result) {
     running_[static_cast<size_t>(id)].used = false;
     return std::nullopt;
   }
-  if (running.op.kind == OpKind::kFork) {
+  if (running.op.kind == OpKind::kExecve) {
+    EndExec(id, result);
+  } else if (running.op.kind == OpKind::kFork) {
     EndFork(id, result);
   } else if (IsWide(running.op)) {
     violation = EndWide(id, result);
@@ -635,7 +644,9 @@ std::string Oracle::Describe(int process_id, uint64_t address) const {
   if (process.blind) return "anything";
   uint64_t number = address / kPageSize;
   auto known = process.index.find(number);
-  if (known == process.index.end()) return "unmapped";
+  if (known == process.index.end()) {
+    return StateText(process.Nothing(number), number);
+  }
   const Page& page = process.pages[known->second];
   if (page.overflow) return "anything";
   std::vector<std::string> texts;

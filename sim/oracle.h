@@ -54,6 +54,9 @@
 //   A copy of more than 8 bytes, or over the end of a page, is one access for
 //   each page, of which the last ones need not happen; mincore stores its
 //   answers so.
+//   vfio_pin is like pin, and reads a byte where it may read.
+//   exec that succeeded leaves the segments of the program, as
+//   sim/elf_program.h lays it out, and a stack of which nothing is known.
 //   As on x86 and ARM, any of r, w, x lets a page be read.
 //
 // How: for each page the set of (state, progress of every running operation)
@@ -81,6 +84,9 @@
 //   - everything in a process after an mremap of length 0, and after a brk
 //     beside another or before one that asked where
 //     the heap ends;
+//   - whatever others see of a process while it does exec; everything in it
+//     after one that failed too late, that others stored to meanwhile, or
+//     whose program is from an existing image;
 //   - ENOMEM of anything, and death by SIGKILL of any access;
 //   - a child's page may be any of what was possible for the parent's while
 //     the fork ran, and all of the child's pages where an mmap without an
@@ -333,6 +339,8 @@ class Oracle {
       }
       return kUnmappedId;
     }
+    bool in_exec = false;  // and blind for so long
+    bool missed = false;   // a store, meanwhile
   };
   struct Running {
     bool used = false;
@@ -428,6 +436,8 @@ class Oracle {
   void RecordMoved(int slot, const Page& page);
   std::vector<StateId> MovedStates(int slot, uint64_t first, uint64_t number);
   std::optional<std::string> EndRemap(int slot, const OpResult& result);
+  // oracle_exec.cc
+  void EndExec(int slot, const OpResult& result);
   bool BeginBrk(Process& process, int slot);
   bool StepBrk(int slot, uint64_t page, const Config& config, Config* next);
   std::optional<std::string> EndBrk(int slot, const OpResult& result);

@@ -134,7 +134,12 @@ bool Oracle::ExplainsAs(Outcome outcome, const State& state, uint64_t page,
                : Gives(state, page, op, result.loaded);
   };
   if (IsLookup(op.kind)) {
-    if (result.value >= 0) return outcome != Outcome::kMapErr;
+    if (result.value >= 0) {
+      return outcome != Outcome::kMapErr &&
+             (op.kind != OpKind::kVfioPin || !result.has_loaded ||
+              outcome != Outcome::kOk ||
+              Load(state, page, op) == result.loaded);
+    }
     return result.value == -kEfault ||
            (result.value == -kEinval && outcome != Outcome::kOk);
   }
@@ -308,7 +313,8 @@ std::string Oracle::AccessViolation(const Running& running, const Page& page,
     may |= OutcomeOf(states_[id], page.number, op) == Outcome::kOk;
   }
   std::string title, came_to;
-  if (success && may && IsLoad(op.kind)) {
+  const bool bytes = IsLoad(op.kind) || op.kind == OpKind::kVfioPin;
+  if (success && may && bytes) {
     title = absl::StrCat(name, " gave wrong bytes");
     came_to = absl::StrFormat("%#x", result.loaded);
   } else if (success) {
@@ -342,10 +348,9 @@ std::string Oracle::AccessViolation(const Running& running, const Page& page,
           break;
         }
         legal.push_back(
-            IsLoad(op.kind)
-                ? absl::StrFormat("%#x (%s)",
-                                  Load(states_[id], page.number, op), why)
-                : absl::StrCat("success (", why, ")"));
+            bytes ? absl::StrFormat("%#x (%s)",
+                                    Load(states_[id], page.number, op), why)
+                  : absl::StrCat("success (", why, ")"));
         break;
       case Outcome::kMapErr:
         legal.push_back(absl::StrCat(

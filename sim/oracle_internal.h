@@ -5,6 +5,7 @@
 //   oracle_access.cc  accesses: what a state lets them come to
 //   oracle_files.cc   files that change, and who changes them
 //   oracle_fork.cc    fork
+//   oracle_exec.cc    exec
 //   oracle_remap.cc   mremap and brk
 
 #ifndef FAULTLINE_SIM_ORACLE_INTERNAL_H_
@@ -36,7 +37,8 @@ inline bool IsLoad(OpKind kind) {
 
 // Looks a frame up and does nothing to it.
 inline bool IsLookup(OpKind kind) {
-  return kind == OpKind::kKvm || kind == OpKind::kPin;
+  return kind == OpKind::kKvm || kind == OpKind::kPin ||
+         kind == OpKind::kVfioPin;
 }
 
 // Past the protection, and never sure to succeed.

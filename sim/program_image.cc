@@ -15,6 +15,7 @@
 #include "cramfs/tools/codec.h"
 #include "cramfs/tools/reader.h"
 #include "cramfs/tools/writer.h"
+#include "sim/elf_program.h"
 
 namespace faultline {
 namespace {
@@ -72,11 +73,13 @@ absl::Status Damage(const Program& program, std::vector<uint8_t>* bytes) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ProgramImage> Build(const Program& program) {
+absl::StatusOr<ProgramImage> Build(const Program& program,
+                                   const std::string& arch) {
   ProgramImage image;
   cramfs::Entry root = cramfs::Entry::Directory("");
   for (const FileSpec& file : program.image.files) {
     std::string content = FileContents(file);
+    if (file.text_pages != 0) MakeProgram(arch, file.text_pages, &content);
     cramfs::Entry entry = cramfs::Entry::File(
         file.name, std::vector<uint8_t>(content.begin(), content.end()), 0755);
     cramfs::FileLayout layout;
@@ -152,12 +155,13 @@ MemoryFile MakeMemoryFile(const FileSpec& file) {
 
 }  // namespace
 
-absl::StatusOr<ProgramImage> MakeProgramImage(const Program& program) {
+absl::StatusOr<ProgramImage> MakeProgramImage(const Program& program,
+                                              const std::string& arch) {
   absl::StatusOr<ProgramImage> image = ProgramImage();
   if (!program.image.existing.empty()) {
     image = ReadExisting(program);
   } else if (!program.image.files.empty()) {
-    image = Build(program);
+    image = Build(program, arch.empty() ? program.machine.arch : arch);
   }
   if (!image.ok()) return image;
   for (const FileSpec& file : program.memory_files) {

@@ -27,8 +27,10 @@ struct ProgramImage {
 
 // Builds the image, or reads the existing one (a path relative to the
 // program's source file, or to the working directory).  kNotFound: no such
-// image, or no such file in it; else the image tools' errors.
-absl::StatusOr<ProgramImage> MakeProgramImage(const Program& program);
+// image, or no such file in it; else the image tools' errors.  Programs in it
+// are for `arch`; empty: the program's own.
+absl::StatusOr<ProgramImage> MakeProgramImage(const Program& program,
+                                              const std::string& arch = "");
 
 }  // namespace faultline
 

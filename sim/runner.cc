@@ -25,9 +25,6 @@ absl::Status Runner::Init(const RunnerOptions& options) {
   absl::StatusOr<CompiledProgram> compiled = CompileProgram(*program_);
   if (!compiled.ok()) return compiled.status();
   compiled_ = std::move(*compiled);
-  absl::StatusOr<ProgramImage> image = MakeProgramImage(*program_);
-  if (!image.ok()) return image.status();
-  image_ = std::move(*image);
   absl::StatusOr<const KernelLibrary*> library =
       KernelLibrary::Load(options.kernel_path, ExploredRuntime::Table());
   if (!library.ok()) return library.status();
@@ -37,6 +34,10 @@ absl::Status Runner::Init(const RunnerOptions& options) {
         absl::StrCat(library_->path(), " is no explored kernel build"));
   }
   symbolizer_ = std::make_unique<Symbolizer>(library_);
+  absl::StatusOr<ProgramImage> image =
+      MakeProgramImage(*program_, library_->kernel().arch);
+  if (!image.ok()) return image.status();
+  image_ = std::move(*image);
 
   MachineOptions machine = OptionsOf(*program_);
   machine.variant = options.variant;
@@ -214,7 +215,7 @@ bool Runner::RunOp(const CompiledOp& op, int process, SimTask* task,
   Oracle::OpId id = -1;
   if (integrity_ != nullptr) {
     id = integrity_->BeginOp(
-        process, op, context.variables,
+        Subject(op, process), op, context.variables,
         op.kind == OpKind::kFork ? compiled_.tasks[op.target].process : -1);
   }
   OpResult result;
@@ -235,6 +236,14 @@ bool Runner::RunOp(const CompiledOp& op, int process, SimTask* task,
   }
   runtime_.AbandonIfFatal();
   return result.sig == 0 && !outcome->killed;
+}
+
+int Runner::Subject(const CompiledOp& op, int process) const {
+  if (!IsOfAnother(op)) return process;
+  const CompiledTask& task = compiled_.tasks[op.target];
+  // What it has is known once the fork that makes it is over.
+  if (task.forked && forks_[op.target] != ForkState::kForked) return -1;
+  return task.process;
 }
 
 bool Runner::WaitForFork(size_t index) {
@@ -324,7 +333,8 @@ void Runner::CheckStep() {
 void Runner::CheckProcesses() {
   machine_->CheckProcesses();
   for (size_t i = 0; i < tasks_.size(); ++i) {
-    if (!compiled_.tasks[i].forked) continue;
+    // Another than its process had at first.
+    if (!compiled_.tasks[i].forked && !DoesExec(compiled_.tasks[i])) continue;
     mm_struct* mm = machine_->kernel().task_mm(kernel_tasks_[i]);
     if (mm != nullptr) machine_->kernel().check_mm(mm);
   }

@@ -100,6 +100,9 @@ class Runner : public TaskRunner {
   void RunTask(size_t index);
   void RunOps(size_t index);
   // A forked task's first wait.  False: nobody forks it any more.
+  // Whose memory the operation is about, as the oracle counts processes; -1:
+  // nobody's that it knows.
+  int Subject(const CompiledOp& op, int process) const;
   bool WaitForFork(size_t index);
   // The task of `parent` has forked it, or never will.
   void Forked(size_t index, bool really, int parent);

@@ -20,11 +20,12 @@ struct NamedNumber {
 
 // Numbers of Linux's generic errno headers: the model's, whatever the host.
 constexpr NamedNumber kErrnos[] = {
-    {"EPERM", 1},    {"ENOENT", 2},  {"EINTR", 4},       {"EIO", 5},
-    {"EBADF", 9},    {"EAGAIN", 11}, {"ENOMEM", 12},     {"EACCES", 13},
-    {"EFAULT", 14},  {"EBUSY", 16},  {"EEXIST", 17},     {"ENODEV", 19},
-    {"EFBIG", 27},   {"ENOSPC", 28}, {"EOPNOTSUPP", 95}, {"EINVAL", 22},
-    {"ETXTBSY", 26}, {"ERANGE", 34}, {"ENOSYS", 38},     {"EOVERFLOW", 75},
+    {"EPERM", 1},      {"ENOENT", 2},   {"EINTR", 4},       {"EIO", 5},
+    {"E2BIG", 7},      {"ENOEXEC", 8},  {"EBADF", 9},       {"EAGAIN", 11},
+    {"ENOMEM", 12},    {"EACCES", 13},  {"EFAULT", 14},     {"EBUSY", 16},
+    {"EEXIST", 17},    {"ENODEV", 19},  {"EINVAL", 22},     {"ETXTBSY", 26},
+    {"EFBIG", 27},     {"ENOSPC", 28},  {"ERANGE", 34},     {"ENOSYS", 38},
+    {"EOVERFLOW", 75}, {"ELIBBAD", 80}, {"EOPNOTSUPP", 95},
 };
 
 constexpr NamedNumber kAdvice[] = {
@@ -127,6 +128,9 @@ std::string FormatFile(const FileSpec& file) {
   for (const BlockRun& run : file.runs) {
     absl::StrAppend(&line, ", ", LayoutName(run.layout), " ", run.first);
     if (run.last != run.first) absl::StrAppend(&line, "-", run.last);
+  }
+  if (file.text_pages != 0) {
+    absl::StrAppend(&line, ", program ", file.text_pages);
   }
   if (file.shared_tail) line += ", shared tail";
   if (file.unaligned) line += ", unaligned";
@@ -371,6 +375,18 @@ std::string FormatOp(const Op& op) {
       arguments = {address, Number(op.value)};
       if (op.size != 1) arguments.push_back(absl::StrCat(op.size));
       break;
+    case OpKind::kUprobe:
+      arguments = {op.file, FormatAmount(op.offset)};
+      break;
+    case OpKind::kExecve:
+      arguments = {op.file};
+      if (TotalBytes(op.length) != 0) {
+        arguments.push_back(FormatAmount(op.length));
+      }
+      break;
+    case OpKind::kCoreDump:
+      break;
+    case OpKind::kVfioPin:
     case OpKind::kPin:
       arguments = {address, op.write ? "w" : "r"};
       break;
@@ -389,6 +405,10 @@ std::string FormatOp(const Op& op) {
     case OpKind::kDrop:
       arguments = {op.file};
       break;
+  }
+  if (op.kind != OpKind::kKill && op.kind != OpKind::kFork &&
+      !op.target.empty()) {
+    arguments.push_back(absl::StrCat("of = ", op.target));
   }
   return absl::StrCat(
       op.repeat != 1 ? absl::StrCat("repeat ", op.repeat, " ") : "",

@@ -106,10 +106,9 @@ class Generator {
       file.shared_tail = Chance();
     }
     file.unaligned = direct && Chance();
-    const bool all_direct = file.size.bytes == 0 && !file.unaligned &&
-                            file.runs.size() == 1 && direct &&
-                            file.runs[0].first == 0 &&
-                            file.runs[0].last == blocks - 1;
+    const bool all_direct =
+        file.size.bytes == 0 && !file.unaligned && file.runs.size() == 1 &&
+        direct && file.runs[0].first == 0 && file.runs[0].last == blocks - 1;
     file.outside = all_direct && Chance();
     return file;
   }

@@ -40,9 +40,10 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
     op.result = name;
     Advance();
     place = token_.place;
-    constexpr absl::string_view kWhat = "mmap, mremap, brk or load";
+    constexpr absl::string_view kWhat = "mmap, mremap, brk, load or exec";
     if (!Name(kWhat, &name)) return false;
-    if (name != "mmap" && name != "mremap" && name != "brk" && name != "load") {
+    if (name != "mmap" && name != "mremap" && name != "brk" && name != "load" &&
+        name != "exec") {
       return Fail(place, kWhat, absl::StrCat("'", name, "'"));
     }
   }
@@ -61,7 +62,8 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
       OpKind::kMsync,        OpKind::kMincore,      OpKind::kWrite,
       OpKind::kTruncate,     OpKind::kPunch,        OpKind::kDrop,
       OpKind::kSignal,       OpKind::kUffdRegister, OpKind::kUffdCopy,
-      OpKind::kUffdZeropage, OpKind::kUffdWake};
+      OpKind::kUffdZeropage, OpKind::kUffdWake,     OpKind::kVfioPin,
+      OpKind::kUprobe,       OpKind::kExecve,       OpKind::kCoreDump};
   bool known = false;
   for (OpKind kind : kKinds) {
     if (name == OpKindName(kind)) {
@@ -74,7 +76,7 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
                 absl::StrCat("'", name, "'"));
   }
   if ((op.kind == OpKind::kKill || op.kind == OpKind::kSignal ||
-       op.kind == OpKind::kFork) &&
+       op.kind == OpKind::kFork || op.kind == OpKind::kExecve) &&
       !in_task_) {
     return Fail(place, absl::StrCat("'", name, "' in a task"), "it in setup");
   }
@@ -172,6 +174,24 @@ bool LitmusParser::Operation(Op* op) {
       return true;
     case OpKind::kMunlock:
       return ParseAddress(&op->address) && Comma() && Length(&op->length);
+    case OpKind::kUprobe:
+      return FileName(false, &op->file) && Comma() &&
+             ParseAmount("an offset in the file", kMaxAddressBytes,
+                         &op->offset);
+    case OpKind::kExecve: {
+      if (!FileName(false, &op->file)) return false;
+      if (!token_.IsMark(",")) return true;
+      Advance();
+      SourcePlace place = token_.place;
+      if (!ParseAmount("how far to move the stack", kMaxStackShift,
+                       &op->length)) {
+        return false;
+      }
+      if (TotalBytes(op->length) % kPageBytes == 0) return true;
+      return Fail(place, "a distance of whole pages",
+                  absl::StrCat(TotalBytes(op->length)));
+    }
+    case OpKind::kCoreDump:
     case OpKind::kUnpin:
       return true;
     case OpKind::kWrite:
@@ -227,7 +247,7 @@ bool LitmusParser::FileChange(Op* op) {
         return false;
       }
       Token value = token_;
-      if (!Value(8, &op->value) || !AccessSize(&op->size)) return false;
+      if (!Value(8, &op->value) || !AccessSize(op)) return false;
       if (op->size == 8 || (op->value >> (8 * op->size)) == 0) return true;
       return Fail(value.place,
                   absl::StrCat("a value of ", op->size,
@@ -316,9 +336,13 @@ bool LitmusParser::Value(uint32_t size, uint64_t* value) {
       most, value);
 }
 
-bool LitmusParser::AccessSize(uint32_t* size) {
+// [, SIZE] [, of = TASK], the latter for peek and poke.
+bool LitmusParser::AccessSize(Op* op) {
+  const bool other = op->kind == OpKind::kPeek || op->kind == OpKind::kPoke;
+  uint32_t* size = &op->size;
   if (!token_.IsMark(",")) return true;
   Advance();
+  if (other && token_.IsName("of")) return TargetTask(op);
   if (token_.kind != TokenKind::kNumber || token_.pages ||
       (token_.number != 1 && token_.number != 2 && token_.number != 4 &&
        token_.number != 8)) {
@@ -326,6 +350,18 @@ bool LitmusParser::AccessSize(uint32_t* size) {
   }
   *size = static_cast<uint32_t>(token_.number);
   Advance();
+  if (!other || !token_.IsMark(",")) return true;
+  Advance();
+  return token_.IsName("of") ? TargetTask(op) : Expected("'of = TASK'");
+}
+
+bool LitmusParser::TargetTask(Op* op) {
+  Advance();
+  if (!Mark("=")) return false;
+  const SourcePlace place = token_.place;
+  if (!in_task_) return Fail(place, "'of' in a task", "it in setup");
+  if (!Name("the name of a task", &op->target)) return false;
+  kills_.emplace_back(op->target, place);
   return true;
 }
 
@@ -354,7 +390,7 @@ bool LitmusParser::Access(Op* op) {
   switch (op->kind) {
     case OpKind::kLoad:
     case OpKind::kPeek:
-      return AccessSize(&op->size) && WithinPage(*op);
+      return AccessSize(op) && WithinPage(*op);
     case OpKind::kWriteFrom:
       return CopySize(&op->size);
     case OpKind::kReadInto:
@@ -367,7 +403,7 @@ bool LitmusParser::Access(Op* op) {
       // The size comes after the value that it bounds.
       if (!Comma()) return false;
       Token value = token_;
-      if (!Value(8, &op->value) || !AccessSize(&op->size)) return false;
+      if (!Value(8, &op->value) || !AccessSize(op)) return false;
       if (op->size < 8 && (op->value >> (8 * op->size)) != 0) {
         return Fail(value.place,
                     absl::StrCat("a value of ", op->size,
@@ -389,6 +425,7 @@ bool LitmusParser::Access(Op* op) {
     }
     case OpKind::kKvm:
     case OpKind::kPin:
+    case OpKind::kVfioPin:
       return Comma() && OneOf("'r' or 'w'", "r", "w", &op->write);
     default:
       return true;

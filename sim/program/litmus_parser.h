@@ -39,6 +39,9 @@ inline constexpr int64_t kMaxMemoryFileBytes = int64_t{1} << 20;
 inline constexpr int64_t kMaxAddressBytes = int64_t{1} << 47;
 // reclaim, migrate, rmap_walk: pages.
 inline constexpr uint64_t kMaxLruPages = 1 << 20;
+inline constexpr uint64_t kMaxTextPages = 4096;
+// exec: how far a stack may be moved down.
+inline constexpr int64_t kMaxStackShift = 2047 * kPageBytes;
 inline constexpr int64_t kMaxReadBytes = int64_t{1} << 24;
 // read_into, write_from: what a pipe holds.
 inline constexpr int64_t kMaxCopyBytes = int64_t{1} << 16;

@@ -99,8 +99,9 @@ class LitmusParser {
   // { word of the operation, "," }, after a comma unless it comes first.
   bool Flags(bool first, Op* op);
   bool Value(uint32_t size, uint64_t* value);
-  bool AccessSize(uint32_t* size);
+  bool AccessSize(Op* op);
   bool CopySize(uint32_t* size);
+  bool TargetTask(Op* op);
   bool WithinPage(const Op& op);
   bool OneOf(absl::string_view what, absl::string_view a, absl::string_view b,
              bool* second);

@@ -301,7 +301,7 @@ TEST(LitmusParser, ErrorsOfAnOperationNameThePlace) {
       {"brk()",
        "t:7:6: expected an address (a variable or a number), found ')'"},
       {"x = store(m, 1)",
-       "t:7:6: expected mmap, mremap, brk or load, found 'store'"},
+       "t:7:6: expected mmap, mremap, brk, load or exec, found 'store'"},
       {"repeat 0 load(m)",
        "t:7:9: expected how often (a number from 1 to 100000), found '0'"},
       {"repeat 100001 load(m)",
@@ -396,58 +396,61 @@ TEST(LitmusParser, ErrorsAboutFilesInMemoryNameThePlace) {
   }
 }
 
-TEST(LitmusParser, ErrorsOfAFileNameThePlace) {
-  const ErrorCase kCases[] = {
-      {"0 pages", "t:3:5: expected a size of at least one byte, found 0"},
-      {"pages",
-       "t:3:5: expected a size (6 pages, 5 pages + 100 bytes), found "
-       "'pages'"},
-      {"4096 pages",
-       "t:3:5: expected at most 16777215 bytes, the format's limit, found "
-       "16777216"},
-      {"6 pages, direct 0-6",
-       "t:3:23: expected the last block (a number from 0 to 5), found '6'"},
-      {"6 pages, direct 6",
-       "t:3:21: expected a block (a number from 0 to 5), found '6'"},
-      {"6 pages, direct 3-2",
-       "t:3:23: expected the last block (a number from 3 to 5), found '2'"},
-      {"6 pages, direct 0-3, raw 3-4",
-       "t:3:30: expected blocks that have no layout yet, found block 3"},
-      {"6 pages, direct 0-5, shared tail",
-       "t:3:26: expected 'shared tail' only where the last block is direct or "
-       "raw and not full, found a full block"},
-      {"9 bytes, compressed 0, shared tail",
-       "t:3:28: expected 'shared tail' only where the last block is direct or "
-       "raw and not full, found another layout"},
-      {"6 pages, unaligned",
-       "t:3:14: expected 'unaligned' only with a direct block, found none"},
-      {"6 pages, zipped 0",
-       "t:3:14: expected direct, compressed, hole, raw, 'shared tail', "
-       "unaligned, outside or shares, found 'zipped'"},
-      {"6 pages, outside",
-       "t:3:14: expected one of 'outside' and 'shares', with all of the pages "
-       "direct, found another layout"},
-      {"6 pages, direct 0-5\n g: 7 pages, direct 0-6, shares f",
-       "t:4:26: expected an earlier file to share with, direct too and no "
-       "shorter, found 'f'"},
-      {"6 pages, direct 0-5, shares f",
-       "t:3:26: expected an earlier file to share with, direct too and no "
-       "shorter, found 'f'"},
-      {"6 pages\n f: 1 page",
-       "t:4:2: expected a name that no other file has, found 'f'"},
-      {"6 pages\n anon: 1 page",
-       "t:4:2: expected the name of a file, found 'anon', which means "
-       "anonymous memory"},
-      {"path \"/x\"",
-       "t:3:5: expected a size (6 pages, 5 pages + 100 bytes), found 'path'"},
-  };
-  for (const ErrorCase& c : kCases) {
-    EXPECT_EQ(
-        ErrorOf(With(c.text, "m = mmap(anon, 0p, 1p, r, private)", "load(m)")),
-        c.error)
-        << c.text;
-  }
+TEST(LitmusParser, ErrorsOfAFileNameThePlace){
+    const ErrorCase kCases[] = {
+        {"0 pages", "t:3:5: expected a size of at least one byte, found 0"},
+        {"pages",
+         "t:3:5: expected a size (6 pages, 5 pages + 100 bytes), found "
+         "'pages'"},
+        {"4096 pages",
+         "t:3:5: expected at most 16777215 bytes, the format's limit, found "
+         "16777216"},
+        {"6 pages, direct 0-6",
+         "t:3:23: expected the last block (a number from 0 to 5), found '6'"},
+        {"6 pages, direct 6",
+         "t:3:21: expected a block (a number from 0 to 5), found '6'"},
+        {"6 pages, direct 3-2",
+         "t:3:23: expected the last block (a number from 3 to 5), found '2'"},
+        {"6 pages, direct 0-3, raw 3-4",
+         "t:3:30: expected blocks that have no layout yet, found block 3"},
+        {"6 pages, direct 0-5, shared tail",
+         "t:3:26: expected 'shared tail' only where the last block is direct "
+         "or "
+         "raw and not full, found a full block"},
+        {"9 bytes, compressed 0, shared tail",
+         "t:3:28: expected 'shared tail' only where the last block is direct "
+         "or "
+         "raw and not full, found another layout"},
+        {"6 pages, unaligned",
+         "t:3:14: expected 'unaligned' only with a direct block, found none"},
+        {"6 pages, zipped 0",
+         "t:3:14: expected direct, compressed, hole, raw, program, 'shared "
+         "tail', unaligned, outside or shares, found 'zipped'"},
+        {"6 pages, outside",
+         "t:3:14: expected one of 'outside' and 'shares', with all of the "
+         "pages "
+         "direct, found another layout"},
+        {"6 pages, direct 0-5\n g: 7 pages, direct 0-6, shares f",
+         "t:4:26: expected an earlier file to share with, direct too and no "
+         "shorter, found 'f'"},
+        {"6 pages, direct 0-5, shares f",
+         "t:3:26: expected an earlier file to share with, direct too and no "
+         "shorter, found 'f'"},
+        {"6 pages\n f: 1 page",
+         "t:4:2: expected a name that no other file has, found 'f'"},
+        {"6 pages\n anon: 1 page",
+         "t:4:2: expected the name of a file, found 'anon', which means "
+         "anonymous memory"},
+        {"path \"/x\"",
+         "t:3:5: expected a size (6 pages, 5 pages + 100 bytes), found 'path'"},
+    };
+for (const ErrorCase& c : kCases) {
+  EXPECT_EQ(
+      ErrorOf(With(c.text, "m = mmap(anon, 0p, 1p, r, private)", "load(m)")),
+      c.error)
+      << c.text;
 }
+}  // namespace
 
 TEST(LitmusParser, ErrorsOfSectionsNameThePlace) {
   constexpr char kTask[] = "task A\n load(0)\n";
@@ -498,7 +501,8 @@ TEST(LitmusParser, ErrorsOfSectionsNameThePlace) {
        "t:3:10: expected a number of pages (a number from 1 to 1048576), found "
        "'0'"},
       {"litmus \"t\"\nmachine\n arch mips\n",
-       "t:3:7: expected an architecture (x86-64, arm or arm-nommu), found 'mips'"},
+       "t:3:7: expected an architecture (x86-64, arm or arm-nommu), found "
+       "'mips'"},
       {"litmus \"t\"\nmachine\n ram 4 pages\n",
        "t:3:6: expected the pages of RAM (a number from 16 to 1048576), found "
        "'4'"},
@@ -577,5 +581,80 @@ TEST(LitmusParser, SurvivesDamagedText) {
   EXPECT_GT(bad, good);
 }
 
-}  // namespace
+// Program, exec and the words that look at another process.
+TEST(LitmusParserTest, ExecAndItsNeighbours) {
+  constexpr char kText[] =
+      "litmus \"x\"\n"
+      "image\n"
+      "    f: 3 pages, direct 0-1, program 2\n"
+      "task A in a\n"
+      "    e = exec(f, 3p)\n"
+      "    exec(f)\n"
+      "    core_dump()\n"
+      "    vfio_pin(e + 1p, w)\n"
+      "    uprobe(f, 1p + 4)\n"
+      "task B in b\n"
+      "    peek(0x400000, of = A)\n"
+      "    peek(0x400000, 8, of = A)\n"
+      "    poke(0x400000, 0x11, of = A)\n";
+  absl::StatusOr<Program> program = ParseLitmus(kText, "x.litmus");
+  ASSERT_TRUE(program.ok()) << program.status();
+  EXPECT_EQ(program->image.files[0].text_pages, 2u);
+  const std::vector<Op>& a = program->tasks[0].ops;
+  EXPECT_EQ(a[0].kind, OpKind::kExecve);
+  EXPECT_EQ(a[0].result, "e");
+  EXPECT_EQ(TotalBytes(a[0].length), 3 * kPageBytes);
+  EXPECT_EQ(TotalBytes(a[1].length), 0);
+  EXPECT_TRUE(a[3].write);
+  EXPECT_EQ(TotalBytes(a[4].offset), kPageBytes + 4);
+  const std::vector<Op>& b = program->tasks[1].ops;
+  EXPECT_EQ(b[0].target, "A");
+  EXPECT_EQ(b[0].size, 1u);
+  EXPECT_EQ(b[1].size, 8u);
+  EXPECT_EQ(b[2].target, "A");
+  EXPECT_EQ(FormatOp(b[1]), "peek(0x400000, 8, of = A)");
+  absl::StatusOr<Program> again = ParseLitmus(FormatLitmus(*program), "");
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_TRUE(SameProgram(*program, *again));
+  EXPECT_EQ(program->Hash(), again->Hash());
+  again->image.files[0].text_pages = 1;
+  EXPECT_FALSE(SameProgram(*program, *again));
+  EXPECT_NE(program->Hash(), again->Hash());
+}
+
+TEST(LitmusParserTest, WrongExecAndItsNeighboursHaveTheirPlaces) {
+  const struct {
+    const char* image;
+    const char* setup;
+    const char* task;
+    const char* place;  // and a part of the message
+  } kWrong[] = {
+      {"f: 2 pages, program 2", "", "exec(f)", "3:25: expected fewer pages"},
+      {"f: 2 pages, program 1, hole 1", "", "exec(f)",
+       "3:5: expected a program"},
+      {"f: 2 pages", "exec(f)", "munmap(1p, 1p)", "5:5: expected 'exec' in a"},
+      {"f: 2 pages", "", "exec(f, 1)", "5:13: expected a distance"},
+      {"f: 2 pages", "", "exec(f, 2048p)", "5:13: expected how far"},
+      {"f: 2 pages", "", "exec(g)", "5:10: expected a file"},
+      {"f: 2 pages", "", "peek(1p, of = Z)", "5:19: expected the name of"},
+      {"f: 2 pages", "", "peek(1p, 1, A)", "5:17: expected 'of = TASK'"},
+      {"f: 2 pages", "", "load(1p, of = A)", "5:14: expected a size"},
+      {"f: 2 pages", "peek(1p, of = A)", "munmap(1p, 1p)",
+       "5:19: expected 'of' in a task"},
+  };
+  for (const auto& wrong : kWrong) {
+    std::string text = "litmus \"x\"\nimage\n    ";
+    text += wrong.image;
+    if (*wrong.setup != 0) text += std::string("\nsetup\n    ") + wrong.setup;
+    text += std::string("\ntask A\n    ") + wrong.task + "\n";
+    absl::StatusOr<Program> program = ParseLitmus(text, "x");
+    ASSERT_FALSE(program.ok()) << text;
+    EXPECT_EQ(std::string(program.status().message())
+                  .find(std::string("x:") + wrong.place),
+              0u)
+        << program.status();
+  }
+}
+
+}  // namespace faultline
 }  // namespace faultline

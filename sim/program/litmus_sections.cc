@@ -47,8 +47,7 @@ bool LitmusParser::Machine() {
       if (!Word(kArchitecture, &machine.arch)) return false;
       if (machine.arch != "x86-64" && machine.arch != "arm" &&
           machine.arch != "arm-nommu") {
-        return Fail(where, kArchitecture,
-                    absl::StrCat("'", machine.arch, "'"));
+        return Fail(where, kArchitecture, absl::StrCat("'", machine.arch, "'"));
       }
     } else if (setting == "ram") {
       Advance();
@@ -186,6 +185,18 @@ bool LitmusParser::File() {
       if (!token_.IsName("tail")) return Expected("'tail'");
       Advance();
       file.shared_tail = true;
+    } else if (token_.IsName("program")) {
+      Advance();
+      const SourcePlace place = token_.place;
+      uint64_t pages = 0;
+      if (!Number("how many pages of text", 1, kMaxTextPages, &pages)) {
+        return false;
+      }
+      file.text_pages = static_cast<uint32_t>(pages);
+      if (file.text_pages * kPageBytes >= TotalBytes(file.size)) {
+        return Fail(place, "fewer pages of text than the file has",
+                    absl::StrCat(pages));
+      }
     } else if (token_.IsName("unaligned")) {
       unaligned = token_.place;
       Advance();
@@ -200,8 +211,8 @@ bool LitmusParser::File() {
       if (!Name("the name of an earlier file", &file.shares)) return false;
     } else {
       return Expected(
-          "direct, compressed, hole, raw, 'shared tail', unaligned, outside "
-          "or shares");
+          "direct, compressed, hole, raw, program, 'shared tail', unaligned, "
+          "outside or shares");
     }
   }
   if (!CheckFile(file, tail, unaligned) || !CheckDamage(file, damage)) {
@@ -315,6 +326,12 @@ bool LitmusParser::CheckFile(const FileSpec& file, SourcePlace tail,
       raw_end = true;
     }
   }
+  for (const BlockRun& run : file.runs) {
+    if (file.text_pages != 0 && run.layout == BlockLayout::kHole) {
+      return Fail(file.place, "a program without holes",
+                  absl::StrCat("'", file.name, "' with one"));
+    }
+  }
   if (file.shared_tail && (!raw_end || bytes % kPageBytes == 0)) {
     return Fail(tail,
                 "'shared tail' only where the last block is direct or raw and "
@@ -374,6 +391,7 @@ bool LitmusParser::CheckKernelTask(const TaskSpec& task) {
       case OpKind::kTruncate:
       case OpKind::kPunch:
       case OpKind::kDrop:
+      case OpKind::kUprobe:
         break;
       default:
         return Fail(

@@ -92,6 +92,7 @@ void Feed(Fnv& fnv, const FileSpec& file) {
   fnv.Number(file.unaligned);
   fnv.Number(file.outside);
   fnv.Text(file.shares);
+  if (file.text_pages != 0) fnv.Number(file.text_pages);
   fnv.Text(file.path);
 }
 
@@ -169,8 +170,9 @@ bool Same(const TaskSpec& a, const TaskSpec& b) {
 bool Same(const FileSpec& a, const FileSpec& b) {
   return a.name == b.name && Same(a.size, b.size) && Same(a.runs, b.runs) &&
          a.shared_tail == b.shared_tail && a.unaligned == b.unaligned &&
-         a.outside == b.outside && a.shares == b.shares &&
-         a.path == b.path && a.filesystem == b.filesystem;
+         a.text_pages == b.text_pages && a.outside == b.outside &&
+         a.shares == b.shares && a.path == b.path &&
+         a.filesystem == b.filesystem;
 }
 
 bool Same(const LegalRule& a, const LegalRule& b) {
@@ -329,6 +331,14 @@ const char* OpKindName(OpKind kind) {
       return "punch";
     case OpKind::kDrop:
       return "drop";
+    case OpKind::kVfioPin:
+      return "vfio_pin";
+    case OpKind::kUprobe:
+      return "uprobe";
+    case OpKind::kExecve:
+      return "exec";
+    case OpKind::kCoreDump:
+      return "core_dump";
   }
   return "?";
 }

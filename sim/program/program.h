@@ -63,29 +63,33 @@ enum class OpKind {
   kUffdCopy,      // uffd_copy(ADDRESS, VALUE)       UFFDIO_COPY of a page
   kUffdZeropage,  // uffd_zeropage(ADDRESS)          UFFDIO_ZEROPAGE of a page
   kUffdWake,      // uffd_wake(ADDRESS, LENGTH)      UFFDIO_WAKE
-  kFork,        // fork(TASK)               TASK is `forked`: it begins now
-  kReclaim,     // reclaim(N)               what kswapd does, N pages
-  kMigrate,     // migrate(N)               what kcompactd does
-  kRmapWalk,    // rmap_walk(N)             kswapd's aging
-  kOomKill,     // oom_kill()               the OOM killer, by hand
-  kOomReap,     // oom_reap()               what oom_reaper does
-  kMlock,       // mlock(ADDRESS, LENGTH [, onfault])
-  kMunlock,     // munlock(ADDRESS, LENGTH)
-  kMlockAll,    // mlockall([current] [, future] [, onfault])
-  kMunlockAll,  // munlockall()
-  kMsync,       // msync(ADDRESS, LENGTH {, async|invalidate|sync})
-  kMincore,     // mincore(ADDRESS, LENGTH, VECTOR)
-  kReadInto,    // read_into(ADDRESS, FILE, OFFSET [, SIZE])  pread to memory
-  kWriteFrom,   // write_from(ADDRESS [, SIZE])   write to a pipe from memory
-  kPeek,        // peek(ADDRESS [, SIZE])         ptrace's forced access
-  kPoke,        // poke(ADDRESS, VALUE [, SIZE])
-  kPin,         // pin(ADDRESS, r|w)        get_user_pages, held
-  kUnpin,       // unpin()                  all that the task holds
+  kFork,          // fork(TASK)               TASK is `forked`: it begins now
+  kReclaim,       // reclaim(N)               what kswapd does, N pages
+  kMigrate,       // migrate(N)               what kcompactd does
+  kRmapWalk,      // rmap_walk(N)             kswapd's aging
+  kOomKill,       // oom_kill()               the OOM killer, by hand
+  kOomReap,       // oom_reap()               what oom_reaper does
+  kMlock,         // mlock(ADDRESS, LENGTH [, onfault])
+  kMunlock,       // munlock(ADDRESS, LENGTH)
+  kMlockAll,      // mlockall([current] [, future] [, onfault])
+  kMunlockAll,    // munlockall()
+  kMsync,         // msync(ADDRESS, LENGTH {, async|invalidate|sync})
+  kMincore,       // mincore(ADDRESS, LENGTH, VECTOR)
+  kReadInto,      // read_into(ADDRESS, FILE, OFFSET [, SIZE])  pread to memory
+  kWriteFrom,     // write_from(ADDRESS [, SIZE])   write to a pipe from memory
+  kPeek,          // peek(ADDRESS [, SIZE] [, of = TASK])  ptrace's access
+  kPoke,          // poke(ADDRESS, VALUE [, SIZE] [, of = TASK])
+  kPin,           // pin(ADDRESS, r|w)        get_user_pages, held
+  kUnpin,         // unpin()                  all that the task holds
   // Of a file of the `files` section:
   kWrite,     // write(FILE, OFFSET, VALUE [, SIZE])  pwrite from the host
   kTruncate,  // truncate(FILE, SIZE)               ftruncate to SIZE bytes
   kPunch,     // punch(FILE, OFFSET, LENGTH)        fallocate: a hole
   kDrop,      // drop(FILE)               posix_fadvise(DONTNEED) of all of it
+  kVfioPin,   // vfio_pin(ADDRESS, r|w)   and the device reads a byte of it
+  kUprobe,    // uprobe(FILE, OFFSET)     every mapping of that place
+  kExecve,    // [var =] exec(FILE [, SHIFT])   var: where the program starts
+  kCoreDump,  // core_dump()
 };
 
 inline constexpr uint32_t kProtRead = 1, kProtWrite = 2, kProtExec = 4;
@@ -111,8 +115,9 @@ struct Op {
   uint64_t value = 0;
   bool write = false;    // kvm_pfn, pin
   bool onfault = false;  // mlock
-  std::string target;    // kill, signal, fork: task name
-  int repeat = 1;        // `repeat N` prefix: the op is done N times
+  // kill, signal, fork, peek, poke (empty: own): task name
+  std::string target;
+  int repeat = 1;  // `repeat N` prefix: the op is done N times
 };
 
 // uapi numbers of Op::flags that are words of the language.
@@ -158,6 +163,9 @@ struct FileSpec {
   // A damaged image.  All of it is direct and of whole pages.
   bool outside = false;  // the block pointers lead behind the image: zeros
   std::string shares;    // its data is the beginning of that earlier file's
+  // Not 0: an ELF program, so many pages of text in front; see
+  // elf_program.h.
+  uint32_t text_pages = 0;
   // Existing image: the path in it.
   std::string path;
   // Of `files`: tmpfs or ramfs.  Runs are holes then, and the rest is written.
