@@ -35,6 +35,7 @@
 #include "mm/pgtable.h"
 #include "mm/sync/sched.h"
 #include "mm/sync/string.h"
+#include "mm/tlb.h"
 
 /* What arguments may always take, bytes. */
 #define ARG_MAX 131072
@@ -292,6 +293,7 @@ static void exec_mmap(struct mm_struct *mm)
 	/* As where a core dump of the old mm might be under way. */
 	down_read(&old_mm->mmap_sem);
 	task_set_mm(mm);
+	leave_mm(old_mm); /* activate_mm; the next access loads the new one */
 	mm->vmacache_seqnum = 0;
 	vmacache_flush(tsk);
 	up_read(&old_mm->mmap_sem);
