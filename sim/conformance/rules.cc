@@ -267,22 +267,47 @@ bool MovedSeveral(const RuleContext& context, const SerialStep& model,
              Without(before, target, nothing);
 }
 
-// What is several mappings in the model only: an earlier step merged them on
-// the host alone.
+// All lines, seams closed: where they are may differ by an earlier step.
+std::vector<MapLine> Closed(const std::vector<MapLine>& lines) {
+  std::set<Seam> seams;
+  return Close(lines, &seams);
+}
+
+// Mappings, in whole or in part, in the range.
+int64_t PiecesIn(const std::vector<MapLine>& lines, Range range) {
+  return std::count_if(lines.begin(), lines.end(), [&](const MapLine& line) {
+    return line.end < range.start && line.start > range.end;
+  });
+}
+
+// What is several mappings on one side only: an earlier step merged them on the
+// other alone.
 bool MovedMerged(const RuleContext& context, const SerialStep& model,
                  const SerialStep& host) {
-  if (model.op->kind != OpKind::kMremap || model.value != -kEfault) {
-    return false;
-  }
+  if (model.op->kind != OpKind::kMremap) return false;
   const Range source = RangeOf(model.below, model.op->length);
-  const auto pieces = [source](const std::vector<MapLine>& lines) {
-    return std::count_if(lines.begin(), lines.end(), [&](const MapLine& line) {
-      return line.end < source.start && line.start > source.end;
-    });
-  };
-  return pieces(context.model_before) > 1 && pieces(context.host_before) == 1 &&
+  const int64_t ours = PiecesIn(context.model_before, source);
+  const int64_t theirs = PiecesIn(context.host_before, source);
+  return ((model.value == -kEfault && ours > 1 && theirs == 1) ||
+          (host.value == -kEfault && ours == 1 && theirs > 1)) &&
          Within(context.model_before, source) ==
              Within(context.host_before, source);
+}
+
+// It answers mapping by mapping and stores each time, so that what it says of
+// the pages that its answers go to depends on where the mappings are cut.
+bool AnsweredMerged(const RuleContext& context, const SerialStep& model,
+                    const SerialStep& host) {
+  if (model.op->kind != OpKind::kMincore || model.value != 0 ||
+      host.value != 0) {
+    return false;
+  }
+  const uint64_t answers = PageAlign(model.op->length) >> 12;
+  const Range range = RangeOf(model.below, model.op->length);
+  return Closed(model.maps) == Closed(host.maps) &&
+         PiecesIn(context.model_before, range) !=
+             PiecesIn(context.host_before, range) &&
+         model.to_below > range.end && model.to_below - answers < range.start;
 }
 
 // ---- locks, brk, msync ----
@@ -292,12 +317,6 @@ template <typename F>
 bool AnyWithin(const std::vector<MapLine>& lines, Range range, F is) {
   const std::vector<MapLine> within = Within(lines, range);
   return std::any_of(within.begin(), within.end(), is);
-}
-
-// All lines, seams closed: where they are may differ by an earlier step.
-std::vector<MapLine> Closed(const std::vector<MapLine>& lines) {
-  std::set<Seam> seams;
-  return Close(lines, &seams);
 }
 
 bool LockedNothing(const RuleContext& context, const SerialStep& model,
@@ -401,7 +420,13 @@ const std::vector<ConformanceRule>& ConformanceRules() {
       {"mremap-merged", "6.18 or before", "mremap",
        "EFAULT for a range of two neighbours, which stay two by "
        "mprotect-unaccount or merge-anon-vma",
-       "they are one", "host-mremap-merged.litmus", MovedMerged, false},
+       "they are one; or the other way round", "host-mremap-merged.litmus",
+       MovedMerged, false},
+      {"mincore-merged", "6.18 or before", "mincore",
+       "what it says of the pages that its own answers go to depends on which "
+       "mappings are one, as it stores after each",
+       "others are one, by merge-anon-vma", "host-mincore-merged.litmus",
+       AnsweredMerged, false},
       {"mlock-onfault", "5.18", "mlock",
        "mlock2 with MLOCK_ONFAULT of memory that nobody may access: ENOMEM, "
        "but locked",
