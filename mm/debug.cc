@@ -406,11 +406,6 @@ u32 validate_mm(struct mm_struct *mm)
 	return bad;
 }
 
-static bool held_for_writing(const struct rw_semaphore *sem)
-{
-	return (uintptr_t)__atomic_load_n(&sem->owner, __ATOMIC_RELAXED) > 1;
-}
-
 /* Somebody is changing a tree that the vma's chain leads to. */
 static bool chain_is_changing(const struct vm_area_struct *vma)
 {
@@ -419,7 +414,7 @@ static bool chain_is_changing(const struct vm_area_struct *vma)
 
 	list_for_each_entry(avc, head, struct anon_vma_chain, same_vma)
 	{
-		if (held_for_writing(&avc->anon_vma->root->rwsem))
+		if (rwsem_has_writer(&avc->anon_vma->root->rwsem))
 			return true;
 	}
 	return false;
@@ -431,7 +426,7 @@ u32 validate_mm_running(struct mm_struct *mm)
 	u32 bad = 0;
 
 	/* exit_mmap takes no lock, and nobody looks any more. */
-	if (!atomic_read(&mm->mm_users) || held_for_writing(&mm->mmap_sem) ||
+	if (!atomic_read(&mm->mm_users) || rwsem_has_writer(&mm->mmap_sem) ||
 	    spin_is_locked(&mm->page_table_lock))
 		return 0;
 	bad += browse_list(mm);
@@ -439,7 +434,7 @@ u32 validate_mm_running(struct mm_struct *mm)
 	bad += check_vmacaches(mm);
 	for (int i = 0; vma && i < mm->map_count + 16; i++) {
 		if (vma->vm_file &&
-		    !held_for_writing(&vma->vm_file->f_mapping->i_mmap_rwsem))
+		    !rwsem_has_writer(&vma->vm_file->f_mapping->i_mmap_rwsem))
 			bad += check_vma_in_i_mmap(mm, vma);
 		if (!chain_is_changing(vma))
 			bad += check_anon_chain(vma);

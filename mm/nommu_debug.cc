@@ -221,6 +221,14 @@ u32 validate_mm(struct mm_struct *mm)
 	return bad + validate_nommu_regions(mm->machine);
 }
 
+/* Regions are not looked at: they change under locks of their own. */
+u32 validate_mm_running(struct mm_struct *mm)
+{
+	if (!atomic_read(&mm->mm_users) || rwsem_has_writer(&mm->mmap_sem))
+		return 0;
+	return check_list_and_tree(mm) + check_vmacaches(mm);
+}
+
 /* At the very end of an mm.  Its pages were never counted: only the vmas. */
 void check_mm(struct mm_struct *mm)
 {

@@ -4,8 +4,8 @@
  * as kernel/sys_ni.c of 4.13 and the Kconfig files see to it.
  *
  *   -ENOSYS   mprotect, madvise, mlock, mlock2, munlock, mlockall, munlockall,
- *             msync, mincore, process_vm_readv and process_vm_writev; KVM and
- *             uprobes are not built
+ *             msync, mincore, process_vm_readv and process_vm_writev; KVM,
+ *             uprobes and userfaultfd are not built
  *   -ENOEXEC  execve: binfmt_elf needs an MMU, and the model has no other
  *             loader; so there is no core dump either (-ENOSYS)
  *   -EINVAL   fork; vfork is a task that shares the mm
@@ -17,6 +17,7 @@
 #include "mm/fault.h"
 #include "mm/nommu.h"
 #include "mm/rmap.h"
+#include "mm/userfaultfd.h"
 
 extern "C" {
 
@@ -169,6 +170,33 @@ u64 pagemap_read(struct mm_struct *mm, u64 addr, u64 pages, u64 *entries)
 	(void)pages;
 	(void)entries;
 	return 0;
+}
+
+s64 uffdio_register(u64 start, u64 len)
+{
+	(void)start;
+	(void)len;
+	return -ENOSYS;
+}
+
+s64 uffdio_copy(u64 dst, u64 value)
+{
+	(void)dst;
+	(void)value;
+	return -ENOSYS;
+}
+
+s64 uffdio_zeropage(u64 dst)
+{
+	(void)dst;
+	return -ENOSYS;
+}
+
+s64 uffdio_wake(u64 start, u64 len)
+{
+	(void)start;
+	(void)len;
+	return -ENOSYS;
 }
 
 } /* extern "C" */

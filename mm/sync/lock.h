@@ -85,6 +85,11 @@ void up_write(struct rw_semaphore *sem);
 void downgrade_write(struct rw_semaphore *sem);
 /* Held by anybody, in any mode. */
 bool rwsem_is_locked(struct rw_semaphore *sem);
+/* For checks: held for writing.  Announces nothing. */
+static inline bool rwsem_has_writer(const struct rw_semaphore *sem)
+{
+	return (uintptr_t)__atomic_load_n(&sem->owner, __ATOMIC_RELAXED) > 1;
+}
 
 /*
  * A bit in *word used as a sleeping lock (the page lock is one).  Waiters are
