@@ -167,6 +167,8 @@ TestFile::TestFile(TestMachine* machine, Mmap mmap, uint32_t mode) {
   inode_.i_size = 1 << 20;
   inode_.i_sb = &sb_;
   inode_.i_mapping = &inode_.i_data;
+  static const struct address_space_operations kEmptyOps = {};
+  inode_.i_data.a_ops = &kEmptyOps;
   inode_.i_data.host = &inode_;
   init_rwsem(&inode_.i_data.i_mmap_rwsem);
   spin_lock_init(&inode_.i_data.tree_lock);

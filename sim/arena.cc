@@ -24,6 +24,9 @@ namespace faultline {
 namespace {
 
 constexpr int kFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+// On either side nothing can be accessed: code that runs over the end of
+// physical memory must not meet what the host happens to have there.
+constexpr uint64_t kGuardBytes = uint64_t{1} << 20;
 constexpr uint64_t k4G = uint64_t{1} << 32;
 
 // MAP_32BIT only tries the first 2 GiB and fails when those are full; then
@@ -55,17 +58,22 @@ void Unpoison([[maybe_unused]] void* at, [[maybe_unused]] uint64_t bytes) {
 absl::StatusOr<Arena> Arena::Create(uint64_t bytes, bool below_4g) {
   bytes = (bytes + kPageBytes - 1) & ~(kPageBytes - 1);
   if (bytes == 0) return absl::InvalidArgumentError("arena of 0 bytes");
+  const uint64_t all = bytes + 2 * kGuardBytes;
   void* at = below_4g
-                 ? MapBelow4G(bytes)
-                 : mmap(nullptr, bytes, PROT_READ | PROT_WRITE, kFlags, -1, 0);
+                 ? MapBelow4G(all)
+                 : mmap(nullptr, all, PROT_READ | PROT_WRITE, kFlags, -1, 0);
   if (at == MAP_FAILED) {
     return absl::ResourceExhaustedError(
         absl::StrCat("no room for an arena of ", bytes, " bytes",
                      below_4g ? " below 4 GiB" : ""));
   }
   Arena arena;
-  arena.data_ = static_cast<char*>(at);
+  arena.data_ = static_cast<char*>(at) + kGuardBytes;
   arena.size_ = bytes;
+  if (mprotect(at, kGuardBytes, PROT_NONE) != 0 ||
+      mprotect(arena.data_ + bytes, kGuardBytes, PROT_NONE) != 0) {
+    return absl::ResourceExhaustedError("no guards around an arena");
+  }
   return arena;
 }
 
@@ -82,7 +90,7 @@ Arena& Arena::operator=(Arena&& other) noexcept {
 Arena::~Arena() {
   if (data_ == nullptr) return;
   Unpoison(data_, size_);
-  munmap(data_, size_);
+  munmap(data_ - kGuardBytes, size_ + 2 * kGuardBytes);
 }
 
 void Arena::Clear() {

@@ -20,7 +20,8 @@ class Arena {
  public:
   static constexpr size_t kPageBytes = 4096;
 
-  // kResourceExhausted when there is no such room.
+  // With a MiB on either side that nobody can access.  kResourceExhausted when
+  // there is no such room.
   static absl::StatusOr<Arena> Create(uint64_t bytes, bool below_4g);
 
   Arena() = default;

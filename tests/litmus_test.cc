@@ -50,6 +50,13 @@ std::vector<std::string> LitmusFiles() {
   return files;
 }
 
+std::string FileNamed(const std::string& name) {
+  for (const std::string& file : LitmusFiles()) {
+    if (fs::path(file).stem() == name) return file;
+  }
+  return "";
+}
+
 Program Parse(const std::string& file) {
   std::ifstream in(file);
   std::string text((std::istreambuf_iterator<char>(in)),
@@ -135,6 +142,11 @@ const std::map<std::string, std::string>& WithoutProgram() {
       {"cramfs_lookup-short-entry",
        "a file that cannot be opened ends a program before it begins; "
        "cramfs/testing/fixes_test.cc"},
+      {"vmacache-wrap",
+       "the number comes round after 2^32 unmappings; mm/mmap_test.cc"},
+      {"hva_to_pfn_remapped-refcount",
+       "no driver of the language maps frames that are counted; "
+       "mm/gup_test.cc"},
   };
   return *reasons;
 }
@@ -178,6 +190,54 @@ TEST_P(StockTest, IsNotFoundWithTheFixesOn) {
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_TRUE(result->findings.empty())
       << "found" << Describe(result->findings);
+}
+
+// ---- the kernel checks its vmas at each step ----
+
+absl::StatusOr<ExploreResult> CheckedAtEachStep(const Program& program,
+                                                const std::string& variant,
+                                                bool check_steps,
+                                                uint64_t executions) {
+  ExploreOptions options;
+  options.variant = variant;
+  options.checkers = {"accounting"};
+  options.max_executions = executions;
+  options.check_steps = check_steps;
+  return Explore(program, options);
+}
+
+// v3 changes vm_pgoff of a vma that stands in the file's interval tree.
+TEST(CheckStepsTest, ATreeIsFoundBrokenWhereItBreaks) {
+  const Program program = Parse(FileNamed("d14-reclaim"));
+  const auto late = CheckedAtEachStep(program, "v3", false, kExecutions);
+  const auto early = CheckedAtEachStep(program, "v3", true, kExecutions);
+  ASSERT_TRUE(late.ok() && early.ok());
+  ASSERT_FALSE(late->findings.empty());
+  ASSERT_FALSE(early->findings.empty());
+  const Finding& found = early->findings[0];
+  EXPECT_THAT(found.title, ::testing::HasSubstr("rmap misses"));
+  EXPECT_LT(found.step, late->findings[0].step);
+
+  // The token knows that there was checking.
+  ExploreOptions options;
+  options.checkers = {"accounting"};
+  const auto replay = Replay(program, found.token, options);
+  ASSERT_TRUE(replay.ok()) << replay.status();
+  ASSERT_EQ(replay->findings.size(), 1u);
+  EXPECT_EQ(replay->findings[0].signature, found.signature);
+  EXPECT_EQ(replay->steps, found.steps);
+}
+
+// Nobody without mmap_sem for writing leaves anything half done.
+TEST(CheckStepsTest, MainlineIsSoundAtEachStep) {
+  for (const std::string& file : LitmusFiles()) {
+    const Program program = Parse(file);
+    const Expectation* expected = ExpectationOf(program, "mainline");
+    if (expected == nullptr || !expected->checker.empty()) continue;
+    const auto result = CheckedAtEachStep(program, "mainline", true, 50);
+    ASSERT_TRUE(result.ok()) << file << ": " << result.status();
+    EXPECT_TRUE(result->findings.empty()) << file << Describe(result->findings);
+  }
 }
 
 std::vector<Case> Cases(const std::string& prefix) {

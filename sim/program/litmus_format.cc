@@ -406,7 +406,7 @@ std::string FormatOp(const Op& op) {
       arguments = {op.file};
       break;
   }
-  if (op.kind != OpKind::kKill && op.kind != OpKind::kFork &&
+  if ((op.kind == OpKind::kPeek || op.kind == OpKind::kPoke) &&
       !op.target.empty()) {
     arguments.push_back(absl::StrCat("of = ", op.target));
   }

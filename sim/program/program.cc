@@ -90,8 +90,9 @@ void Feed(Fnv& fnv, const FileSpec& file) {
   }
   fnv.Number(file.shared_tail);
   fnv.Number(file.unaligned);
-  fnv.Number(file.outside);
-  fnv.Text(file.shares);
+  // Only where it says something, so that older tokens stay good.
+  if (file.outside) fnv.Number(1);
+  if (!file.shares.empty()) fnv.Text(file.shares);
   if (file.text_pages != 0) fnv.Number(file.text_pages);
   fnv.Text(file.path);
 }
