@@ -153,6 +153,9 @@ Comparison Compare(const SerialRun& model, const SerialRun& host,
     }
     RuleContext context = {before > 0 ? model.steps[before - 1].maps : kNothing,
                            before > 0 ? host.steps[before - 1].maps : kNothing};
+    context.forked = std::any_of(
+        host.steps.begin(), host.steps.end(),
+        [&](const SerialStep& step) { return step.child == ours.process; });
     const ConformanceRule* explained = nullptr;
     for (const ConformanceRule& rule : ConformanceRules()) {
       context.used = Contains(comparison.rules, rule.id);

@@ -22,6 +22,7 @@ struct RuleContext {
   // The rule explained an earlier step of this run, so that the two came to
   // this step from different states.
   bool used = false;
+  bool forked = false;  // the step's process began by fork
 };
 
 struct ConformanceRule {
