@@ -15,15 +15,7 @@
  * and nobody changes the files' i_mmap trees meanwhile.
  */
 #include "mm/internal.h"
-
-/* Counts one thing wrong in `bad` and reports it. */
-#define REPORT_BAD(bad, ...)                                                   \
-	do {                                                                   \
-		char text_[160];                                               \
-		fl_snprintf(text_, sizeof(text_), __VA_ARGS__);                \
-		fl_warn(FL_REPORT_BAD, __FILE__, __LINE__, __func__, text_);   \
-		(bad)++;                                                       \
-	} while (0)
+#include "mm/report_bad.h"
 
 /* A red-black tree of 2^64 nodes is no higher. */
 #define MAX_RB_HEIGHT 128
@@ -188,45 +180,6 @@ static u32 browse_rb(const struct mm_struct *mm)
 	}
 	if (count != mm->map_count)
 		REPORT_BAD(bad, "map_count %d rb %d", mm->map_count, count);
-	return bad;
-}
-
-static bool mm_has_vma(const struct mm_struct *mm,
-		       const struct vm_area_struct *wanted)
-{
-	const struct vm_area_struct *vma = mm->mmap;
-
-	for (int i = 0; vma && i < mm->map_count + 16; i++) {
-		if (vma == wanted)
-			return true;
-		vma = vma->vm_next;
-	}
-	return false;
-}
-
-/* A slot that the sequence number calls valid names a vma of the mm. */
-static u32 check_vmacaches(const struct mm_struct *mm)
-{
-	struct list_head *tasks = &mm->machine->tasks;
-	struct task_struct *task;
-	u32 bad = 0;
-
-	list_for_each_entry(task, tasks, struct task_struct, tasks)
-	{
-		if (task->mm != mm ||
-		    task->vmacache.seqnum != mm->vmacache_seqnum)
-			continue;
-		for (u32 i = 0; i < VMACACHE_SIZE; i++) {
-			const struct vm_area_struct *vma =
-			    task->vmacache.vmas[i];
-
-			if (vma && !mm_has_vma(mm, vma))
-				REPORT_BAD(bad,
-					   "vmacache slot %u of %s is "
-					   "stale: %p",
-					   i, task->comm, (const void *)vma);
-		}
-	}
 	return bad;
 }
 

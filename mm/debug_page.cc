@@ -13,16 +13,9 @@
  */
 #include "mm/internal.h"
 #include "mm/pgtable.h"
+#include "mm/report_bad.h"
 #include "mm/rmap.h"
 #include "mm/swapops.h"
-
-#define REPORT_BAD(bad, ...)                                                   \
-	do {                                                                   \
-		char text_[160];                                               \
-		fl_snprintf(text_, sizeof(text_), __VA_ARGS__);                \
-		fl_warn(FL_REPORT_BAD, __FILE__, __LINE__, __func__, text_);   \
-		(bad)++;                                                       \
-	} while (0)
 
 /* 1 if the vma maps the page where the page says that it should. */
 static int maps_page(struct vm_area_struct *vma, struct page *page)

@@ -347,6 +347,9 @@ u32 validate_mm(struct mm_struct *mm);
 u32 validate_mm_running(struct mm_struct *mm);
 /* debug_page.cc: the part of it that concerns ptes and pages. */
 u32 validate_pages(struct mm_struct *mm);
+/* vmacache.cc: a slot that the sequence number calls valid names a vma of the
+ * mm.  Reports and counts likewise. */
+u32 check_vmacaches(const struct mm_struct *mm);
 /* check_mm of kernel/fork.c: at the end of an mm. */
 void check_mm(struct mm_struct *mm);
 

@@ -13,16 +13,8 @@
 #include "mm/fault.h"
 #include "mm/internal.h"
 #include "mm/nommu.h"
+#include "mm/report_bad.h"
 #include "mm/sync/sched.h"
-
-/* Counts one thing wrong in `bad` and reports it. */
-#define REPORT_BAD(bad, ...)                                                   \
-	do {                                                                   \
-		char text_[160];                                               \
-		fl_snprintf(text_, sizeof(text_), __VA_ARGS__);                \
-		fl_warn(FL_REPORT_BAD, __FILE__, __LINE__, __func__, text_);   \
-		(bad)++;                                                       \
-	} while (0)
 
 static u32 check_list_and_tree(const struct mm_struct *mm)
 {
@@ -165,44 +157,6 @@ static u32 check_vma_in_i_mmap(const struct vm_area_struct *vma)
 		REPORT_BAD(bad, "i_mmap misses vma %llx-%llx, pages %llx-%llx",
 			   KL(vma->vm_start), KL(vma->vm_end),
 			   KL(vma_start_pgoff(vma)), KL(vma_last_pgoff(vma)));
-	return bad;
-}
-
-static bool mm_has_vma(const struct mm_struct *mm,
-		       const struct vm_area_struct *wanted)
-{
-	const struct vm_area_struct *vma = mm->mmap;
-
-	for (int i = 0; vma && i < mm->map_count + 16; i++) {
-		if (vma == wanted)
-			return true;
-		vma = vma->vm_next;
-	}
-	return false;
-}
-
-static u32 check_vmacaches(const struct mm_struct *mm)
-{
-	struct list_head *tasks = &mm->machine->tasks;
-	struct task_struct *task;
-	u32 bad = 0;
-
-	list_for_each_entry(task, tasks, struct task_struct, tasks)
-	{
-		if (task->mm != mm ||
-		    task->vmacache.seqnum != mm->vmacache_seqnum)
-			continue;
-		for (u32 i = 0; i < VMACACHE_SIZE; i++) {
-			const struct vm_area_struct *vma =
-			    task->vmacache.vmas[i];
-
-			if (vma && !mm_has_vma(mm, vma))
-				REPORT_BAD(bad,
-					   "vmacache slot %u of %s is "
-					   "stale: %p",
-					   i, task->comm, (const void *)vma);
-		}
-	}
 	return bad;
 }
 

@@ -21,6 +21,7 @@
  */
 #include "mm/internal.h"
 #include "mm/nommu.h"
+#include "mm/report_bad.h"
 
 extern "C" {
 
@@ -92,14 +93,6 @@ void put_nommu_region(struct vm_region *region)
 }
 
 /* ---- checks ---- */
-
-#define REPORT_BAD(bad, ...)                                                   \
-	do {                                                                   \
-		char text_[160];                                               \
-		fl_snprintf(text_, sizeof(text_), __VA_ARGS__);                \
-		fl_warn(FL_REPORT_BAD, __FILE__, __LINE__, __func__, text_);   \
-		(bad)++;                                                       \
-	} while (0)
 
 u64 count_nommu_regions(struct machine *machine)
 {

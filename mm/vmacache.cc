@@ -18,6 +18,7 @@
  * Locks: mmap_sem; for writing to invalidate.
  */
 #include "mm/internal.h"
+#include "mm/report_bad.h"
 
 static inline u32 vmacache_hash(kulong addr)
 {
@@ -119,3 +120,43 @@ struct vm_area_struct *vmacache_find_exact(struct mm_struct *mm, kulong start,
 	return NULL;
 }
 #endif
+
+/* ---- checking ---- */
+
+static bool mm_has_vma(const struct mm_struct *mm,
+		       const struct vm_area_struct *wanted)
+{
+	const struct vm_area_struct *vma = mm->mmap;
+
+	for (int i = 0; vma && i < mm->map_count + 16; i++) {
+		if (vma == wanted)
+			return true;
+		vma = vma->vm_next;
+	}
+	return false;
+}
+
+u32 check_vmacaches(const struct mm_struct *mm)
+{
+	struct list_head *tasks = &mm->machine->tasks;
+	struct task_struct *task;
+	u32 bad = 0;
+
+	list_for_each_entry(task, tasks, struct task_struct, tasks)
+	{
+		if (task->mm != mm ||
+		    task->vmacache.seqnum != mm->vmacache_seqnum)
+			continue;
+		for (u32 i = 0; i < VMACACHE_SIZE; i++) {
+			const struct vm_area_struct *vma =
+			    task->vmacache.vmas[i];
+
+			if (vma && !mm_has_vma(mm, vma))
+				REPORT_BAD(bad,
+					   "vmacache slot %u of %s is "
+					   "stale: %p",
+					   i, task->comm, (const void *)vma);
+		}
+	}
+	return bad;
+}

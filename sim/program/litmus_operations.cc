@@ -47,25 +47,9 @@ bool LitmusParser::Statement(std::vector<Op>* ops) {
       return Fail(place, kWhat, absl::StrCat("'", name, "'"));
     }
   }
-  static constexpr OpKind kKinds[] = {
-      OpKind::kMmap,         OpKind::kMunmap,       OpKind::kMprotect,
-      OpKind::kMadvise,      OpKind::kMremap,       OpKind::kBrk,
-      OpKind::kMlock,        OpKind::kMunlock,      OpKind::kLoad,
-      OpKind::kStore,        OpKind::kExec,         OpKind::kUmlLoad,
-      OpKind::kUmlStore,     OpKind::kSparcLoad,    OpKind::kSparcStore,
-      OpKind::kFutex,        OpKind::kKvm,          OpKind::kRead,
-      OpKind::kReadInto,     OpKind::kWriteFrom,    OpKind::kPeek,
-      OpKind::kPoke,         OpKind::kPin,          OpKind::kUnpin,
-      OpKind::kKill,         OpKind::kFork,         OpKind::kReclaim,
-      OpKind::kMigrate,      OpKind::kRmapWalk,     OpKind::kOomKill,
-      OpKind::kOomReap,      OpKind::kMlockAll,     OpKind::kMunlockAll,
-      OpKind::kMsync,        OpKind::kMincore,      OpKind::kWrite,
-      OpKind::kTruncate,     OpKind::kPunch,        OpKind::kDrop,
-      OpKind::kSignal,       OpKind::kUffdRegister, OpKind::kUffdCopy,
-      OpKind::kUffdZeropage, OpKind::kUffdWake,     OpKind::kVfioPin,
-      OpKind::kUprobe,       OpKind::kExecve,       OpKind::kCoreDump};
   bool known = false;
-  for (OpKind kind : kKinds) {
+  for (int i = 0; i < kOpKinds; ++i) {
+    const OpKind kind = static_cast<OpKind>(i);
     if (name == OpKindName(kind)) {
       op.kind = kind;
       known = true;

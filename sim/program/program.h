@@ -91,6 +91,8 @@ enum class OpKind {
   kExecve,    // [var =] exec(FILE [, SHIFT])   var: where the program starts
   kCoreDump,  // core_dump()
 };
+// From 0 on; of the last one above.
+inline constexpr int kOpKinds = static_cast<int>(OpKind::kCoreDump) + 1;
 
 inline constexpr uint32_t kProtRead = 1, kProtWrite = 2, kProtExec = 4;
 

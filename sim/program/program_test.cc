@@ -40,6 +40,16 @@ TEST(ProgramHash, IsTheSameInEveryBuild) {
   EXPECT_EQ(Small().Hash(), 716434137274881996u);
 }
 
+TEST(OpKindTest, AllAreCountedAndNamedApart) {
+  std::set<std::string> names;
+  for (int i = 0; i < kOpKinds; ++i) {
+    names.insert(OpKindName(static_cast<OpKind>(i)));
+  }
+  EXPECT_EQ(names.size(), static_cast<size_t>(kOpKinds));
+  EXPECT_EQ(names.count("?"), 0u);
+  EXPECT_STREQ(OpKindName(static_cast<OpKind>(kOpKinds)), "?");
+}
+
 TEST(ProgramHash, DiffersInAllThatDecidesAnExecution) {
   const std::vector<std::function<void(Program&)>> kChanges = {
       [](Program& p) { p.machine.arch = "arm"; },
