@@ -194,8 +194,8 @@ int MixedFault(vm_fault* vmf) {
          : error == -ENOMEM            ? VM_FAULT_OOM
                                        : VM_FAULT_SIGBUS;
 }
-const vm_operations_struct kMixedOps = {nullptr,    nullptr, nullptr,
-                                        MixedFault, nullptr, nullptr};
+const vm_operations_struct kMixedOps = {nullptr, nullptr, nullptr, MixedFault,
+                                        nullptr, nullptr, nullptr};
 int MixedMmap(file*, vm_area_struct* vma) {
   vma->vm_flags |= VM_MIXEDMAP;
   vma->vm_ops = &kMixedOps;
@@ -209,8 +209,8 @@ int RetryFault(vm_fault* vmf) {
   up_read(&vmf->vma->vm_mm->mmap_sem);
   return VM_FAULT_RETRY;
 }
-const vm_operations_struct kRetryOps = {nullptr,    nullptr, nullptr,
-                                        RetryFault, nullptr, nullptr};
+const vm_operations_struct kRetryOps = {nullptr, nullptr, nullptr, RetryFault,
+                                        nullptr, nullptr, nullptr};
 int RetryMmap(file*, vm_area_struct* vma) {
   vma->vm_ops = &kRetryOps;
   return 0;
@@ -221,8 +221,8 @@ int OtherVmaFault(vm_fault* vmf) {
   vmf->address = vmf->vma->vm_start;
   return filemap_fault(vmf);
 }
-const vm_operations_struct kOtherVmaOps = {nullptr,       nullptr, nullptr,
-                                           OtherVmaFault, nullptr, nullptr};
+const vm_operations_struct kOtherVmaOps = {
+    nullptr, nullptr, nullptr, OtherVmaFault, nullptr, nullptr, nullptr};
 int OtherVmaMmap(file*, vm_area_struct* vma) {
   vma->vm_ops = &kOtherVmaOps;
   return 0;
@@ -232,8 +232,9 @@ int TestLookup(inode* dir, const qstr* name, inode** result);
 
 }  // extern "C"
 
-const address_space_operations kAops = {TestReadpage};
-const inode_operations kDirOps = {TestLookup, nullptr};
+const address_space_operations kAops = {TestReadpage, nullptr, nullptr,
+                                        nullptr};
+const inode_operations kDirOps = {TestLookup, nullptr, nullptr, nullptr};
 
 const file_operations* FopsOf(uint64_t kind) {
   static const auto make = [](int (*mmap)(file*, vm_area_struct*)) {

@@ -307,7 +307,9 @@ TEST(VmaMergeRulesTest, GapInTheFileKeepsThemApart) {
 
 TEST(VmaMergeRulesTest, CloseKeepsThemApart) {
   static const struct vm_operations_struct kOps = {
-      nullptr, [](struct vm_area_struct*) {}, nullptr, nullptr, nullptr,
+      nullptr, [](struct vm_area_struct*) {},
+      nullptr, nullptr,
+      nullptr, nullptr,
       nullptr};
   TestMachine machine;
   TestFile file(&machine, [](struct file*, struct vm_area_struct* vma) {
