@@ -14,9 +14,9 @@
  *
  *	fault (mmap_sem read)                 monitor
  *	  joins the sleepers, sets its state
- *	  page still missing?
- *	  up_read(mmap_sem)                     mmap_sem read, pte lock: the
- *page sleeps                                wakes the sleepers of that page
+ *	  page still missing?                 mmap_sem read, pte lock:
+ *	  up_read(mmap_sem)                     brings the page
+ *	  sleeps                              wakes the sleepers of that page
  *	  VM_FAULT_RETRY
  *
  * It joins first and looks at the tables after, so either it sees the page or
