@@ -431,6 +431,22 @@ void Agent::DoOp(const CompiledOp& op, StepRecord* step) {
             HashBytes(shared_->read_buffer, static_cast<uint64_t>(step->value));
       }
       break;
+    case OpKind::kWrite:
+      step->value = Result(syscall(SYS_pwrite64, files_[op.file], &op.value,
+                                   op.size, op.offset));
+      break;
+    case OpKind::kTruncate:
+      step->value = Result(syscall(SYS_ftruncate, files_[op.file], op.length));
+      break;
+    case OpKind::kPunch:
+      step->value = Result(syscall(SYS_fallocate, files_[op.file],
+                                   FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                                   op.offset, op.length));
+      break;
+    case OpKind::kDrop:
+      step->value = Result(
+          syscall(SYS_fadvise64, files_[op.file], 0, 0, POSIX_FADV_DONTNEED));
+      break;
     case OpKind::kBrk:
       step->value = Result(syscall(SYS_brk, address));
       break;

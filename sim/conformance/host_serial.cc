@@ -77,19 +77,21 @@ struct SerialHost::Channel : Shared {};
 absl::StatusOr<std::unique_ptr<SerialHost>> SerialHost::Create(
     const ProgramImage& image) {
   std::unique_ptr<SerialHost> host(new SerialHost);
-  if (!image.memory_files.empty()) {
-    return absl::UnimplementedError("host: no files of a 'files' section");
-  }
-  if (image.paths.size() > host_agent::kMaxFiles) {
+  if (image.paths.size() + image.memory_files.size() > host_agent::kMaxFiles) {
     return absl::InvalidArgumentError("host: too many files");
   }
   for (size_t i = 0; i < image.paths.size(); ++i) {
     absl::StatusOr<int> file = MakeFile(image.files, static_cast<int>(i));
     if (!file.ok()) return file.status();
-    host->files_.push_back(*file);
-    struct stat info = {};
-    if (fstat(*file, &info) != 0) return HostError("fstat");
-    host->inodes_.push_back(info.st_ino);
+    absl::Status status = host->AddFile(*file);
+    if (!status.ok()) return status;
+  }
+  host->memory_files_ = image.memory_files;
+  for (const MemoryFile& file : image.memory_files) {
+    const int made = memfd_create(file.path.c_str() + 1, MFD_CLOEXEC);
+    if (made < 0) return HostError("memfd_create");
+    absl::Status status = host->AddFile(made);
+    if (!status.ok()) return status;
   }
   void* const shared = mmap(nullptr, sizeof(Channel), PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -98,6 +100,33 @@ absl::StatusOr<std::unique_ptr<SerialHost>> SerialHost::Create(
   absl::Status status = host->Start();
   if (!status.ok()) return status;
   return host;
+}
+
+absl::Status SerialHost::AddFile(int file) {
+  files_.push_back(file);
+  struct stat info = {};
+  if (fstat(file, &info) != 0) return HostError("fstat");
+  inodes_.push_back(info.st_ino);
+  return absl::OkStatus();
+}
+
+absl::Status SerialHost::RestoreMemoryFiles() {
+  const size_t first = files_.size() - memory_files_.size();
+  for (size_t i = 0; i < memory_files_.size(); ++i) {
+    const MemoryFile& file = memory_files_[i];
+    if (ftruncate(files_[first + i], 0) != 0 ||
+        ftruncate(files_[first + i], static_cast<off_t>(file.bytes)) != 0) {
+      return HostError("ftruncate");
+    }
+    for (const auto& [offset, bytes] : file.data) {
+      const ssize_t wrote = pwrite(files_[first + i], bytes.data(),
+                                   bytes.size(), static_cast<off_t>(offset));
+      if (wrote != static_cast<ssize_t>(bytes.size())) {
+        return HostError("pwrite");
+      }
+    }
+  }
+  return absl::OkStatus();
 }
 
 SerialHost::~SerialHost() {
@@ -271,6 +300,14 @@ absl::StatusOr<SerialRun> SerialHost::Run(const CompiledProgram& program) {
       }
     }
   }
+  for (const MemoryFile& file : memory_files_) {
+    if (file.filesystem != "tmpfs") {
+      return absl::InvalidArgumentError(
+          absl::StrCat("no host has ", file.filesystem));
+    }
+  }
+  absl::Status restored = RestoreMemoryFiles();
+  if (!restored.ok()) return restored;
   SerialRun run;
   const auto own = [&](const SerialBatch& batch) {
     return static_cast<size_t>(batch.process) < program.own_processes;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 //
 // SerialHost: serial runs as real system calls of the kernel this runs on
-// (serial.h), on ordinary files of the same content as the program's.
+// (serial.h), on ordinary files of the same content as the program's; files of
+// tmpfs are memfds, made anew for each run.
 //
 // The calls are made by a child process whose address space has nothing in
 // the window below its ceiling; a child that dies of what a program did is an
@@ -33,7 +34,8 @@ class SerialHost {
   SerialHost(const SerialHost&) = delete;
   SerialHost& operator=(const SerialHost&) = delete;
 
-  // kInvalidArgument: an operation that no host has (HostHas); or more than
+  // kInvalidArgument: an operation that no host has (HostHas), or a file of
+  // ramfs, which takes a mount; or more than
   // kMaxOps for one process.
   absl::StatusOr<SerialRun> Run(const CompiledProgram& program);
 
@@ -51,7 +53,13 @@ class SerialHost {
                          SerialRun* run);
   absl::Status ParseStep(uint32_t index, SerialStep* step) const;
 
-  std::vector<int> files_;        // open for reading
+  absl::Status AddFile(int file);
+  // What a run has left of the files that can be written goes.
+  absl::Status RestoreMemoryFiles();
+
+  // Those of the image, open for reading; then those of tmpfs, for writing too.
+  std::vector<int> files_;
+  std::vector<MemoryFile> memory_files_;
   std::vector<uint64_t> inodes_;  // of them
   Channel* channel_ = nullptr;
   int child_ = -1;

@@ -167,6 +167,11 @@ absl::Status SerialModel::Kernel::Maps(int process,
     for (size_t i = 0; i < image->paths.size(); ++i) {
       if (line.path == image->paths[i]) out.file = static_cast<int>(i);
     }
+    for (size_t i = 0; i < image->memory_files.size(); ++i) {
+      if (line.path == image->memory_files[i].path) {
+        out.file = static_cast<int>(image->paths.size() + i);
+      }
+    }
     maps->push_back(std::move(out));
   }
   return absl::OkStatus();

@@ -98,6 +98,10 @@ bool HostHas(const CompiledOp& op) {
     case OpKind::kLoad:
     case OpKind::kStore:
     case OpKind::kRead:
+    case OpKind::kWrite:
+    case OpKind::kTruncate:
+    case OpKind::kPunch:
+    case OpKind::kDrop:
       return true;
     default:
       return false;
@@ -112,6 +116,10 @@ bool InWindow(const CompiledOp& op, const uint64_t* variables,
   bool has_length = true;
   switch (op.kind) {
     case OpKind::kRead:
+    case OpKind::kWrite:
+    case OpKind::kTruncate:
+    case OpKind::kPunch:
+    case OpKind::kDrop:
     case OpKind::kFork:
     case OpKind::kMlockAll:
     case OpKind::kMunlockAll:
