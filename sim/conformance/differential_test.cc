@@ -256,6 +256,56 @@ task B forked
   EXPECT_EQ(differs([](SerialRun*) {}), "nothing");
 }
 
+// A file that can be written is as it was before each run, and what the run
+// does to it is seen.
+TEST(Differential, FilesOfTmpfsAreWrittenAndMadeAnew) {
+  const Program program = MustParse(R"(
+litmus "memory files"
+files
+    t: 2 pages + 100 bytes, tmpfs, hole 0
+setup
+    m = mmap(t, 0p, 3p, rw, shared)
+task A
+    load(m, 8)
+    store(m, 0x1122334455667788, 8)
+    read(t, 0p, 8)
+    write(t, 1p, 0x42)
+    load(m + 1p)
+    punch(t, 0p, 1p)
+    load(m, 8)
+    truncate(t, 1p)
+    load(m + 1p)
+    truncate(t, 2p)
+    load(m + 1p, 8)
+)");
+  absl::StatusOr<ProgramImage> image = MakeProgramImage(program);
+  ASSERT_TRUE(image.ok());
+  absl::StatusOr<CompiledProgram> compiled = CompileProgram(program);
+  ASSERT_TRUE(compiled.ok());
+  absl::StatusOr<std::unique_ptr<SerialHost>> host = SerialHost::Create(*image);
+  ASSERT_TRUE(host.ok()) << host.status();
+  for (int i = 0; i < 2; ++i) {
+    absl::StatusOr<SerialRun> run = (*host)->Run(*compiled);
+    ASSERT_TRUE(run.ok()) << run.status();
+    ASSERT_EQ(run->steps.size(), 12u);
+    EXPECT_EQ(run->steps[0].maps[0].file, 0);
+    EXPECT_EQ(run->steps[1].loaded, 0u);
+    EXPECT_EQ(run->steps[3].value, 8);
+    EXPECT_EQ(run->steps[5].loaded, 0x42u);
+    EXPECT_EQ(run->steps[7].loaded, 0u);
+    EXPECT_EQ(run->steps[9].sig, 7);
+    EXPECT_EQ(run->steps[11].sig, 0);
+    EXPECT_EQ(run->steps[11].loaded, 0u);
+  }
+  absl::StatusOr<std::unique_ptr<Differential>> both =
+      Differential::Create(program, "paged");
+  ASSERT_TRUE(both.ok()) << both.status();
+  absl::StatusOr<Comparison> comparison = (*both)->Run(program, true);
+  ASSERT_TRUE(comparison.ok()) << comparison.status();
+  EXPECT_FALSE(comparison->difference.has_value())
+      << comparison->difference->text;
+}
+
 TEST(Differential, WhatLiesOutsideTheWindowIsLeftAlone) {
   absl::StatusOr<Comparison> comparison = RunOnce(R"(
 litmus "outside"

@@ -17,6 +17,9 @@ namespace faultline {
 namespace {
 
 constexpr char kAnchor[] = "m", kHeap[] = "heap", kChild[] = "B";
+// The one that can be written.
+constexpr char kMemoryFile[] = "t";
+constexpr int kMemoryFilePages = 6;
 constexpr int kAnchorPages = 32;
 // Pages below the anchor that addresses reach.
 constexpr int kBelow = 12;
@@ -116,7 +119,7 @@ class Generator {
   }
   std::string File() {
     static constexpr const char* kNames[] = {"f", "g", "h"};
-    return kNames[Below(std::size(kNames))];
+    return OneIn(3) ? kMemoryFile : kNames[Below(std::size(kNames))];
   }
 
   Op Mmap() {
@@ -131,7 +134,7 @@ class Generator {
     if (OneIn(2)) {
       op.file = File();
       op.offset.pages = Below(8);
-      op.shared = OneIn(4);
+      op.shared = OneIn(op.file == kMemoryFile ? 2 : 4);
       if (OneIn(40)) op.offset.bytes = 1 + Below(4095);
     }
     if (op.file.empty()) {
@@ -152,6 +155,28 @@ class Generator {
     op.address = Range();
     op.length = Length();
     op.advice = kAdvice[Below(std::size(kAdvice))];
+    return op;
+  }
+  Op FileChange() {
+    static constexpr OpKind kKinds[] = {OpKind::kWrite, OpKind::kWrite,
+                                        OpKind::kTruncate, OpKind::kPunch,
+                                        OpKind::kDrop};
+    Op op = New(kKinds[Below(std::size(kKinds))]);
+    op.file = kMemoryFile;
+    op.offset.pages = Below(kMemoryFilePages);
+    op.offset.bytes = OneIn(2) ? 0 : Below(4096);
+    if (op.kind == OpKind::kWrite) {
+      op.size = 1u << Below(4);
+      op.value = random_.Next() >> (64 - 8 * op.size);
+    } else if (op.kind == OpKind::kTruncate) {
+      op.length = op.offset;
+      op.offset = Amount();
+    } else if (op.kind == OpKind::kPunch) {
+      op.length.pages = Below(3);
+      op.length.bytes = 1 + Below(4096);
+    } else {
+      op.offset = Amount();
+    }
     return op;
   }
   // What locks, tells and copies.
@@ -238,6 +263,8 @@ class Generator {
       op.fixed = OneIn(4);
       if (op.fixed) op.to = Range();
       op.may_move = op.fixed || !OneIn(3);
+    } else if (kind < 73) {
+      op = FileChange();
     } else if (kind < 88) {
       op = New(OpKind::kStore);
       op.size = 1u << Below(4);
@@ -280,6 +307,10 @@ Program GeneratorBase() {
       File("g", 3, 100, {{1, 1, BlockLayout::kHole}}),
       File("h", 0, 1, {}),
   };
+  FileSpec memory = File(kMemoryFile, kMemoryFilePages - 2, 100,
+                         {{1, 1, BlockLayout::kHole}});
+  memory.filesystem = "tmpfs";
+  program.memory_files = {memory};
   return program;
 }
 
