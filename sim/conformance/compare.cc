@@ -156,6 +156,9 @@ Comparison Compare(const SerialRun& model, const SerialRun& host,
     context.forked = std::any_of(
         host.steps.begin(), host.steps.end(),
         [&](const SerialStep& step) { return step.child == ours.process; });
+    context.dropped = std::any_of(
+        host.steps.begin(), host.steps.begin() + static_cast<ptrdiff_t>(i),
+        [](const SerialStep& step) { return step.op->kind == OpKind::kDrop; });
     const ConformanceRule* explained = nullptr;
     for (const ConformanceRule& rule : ConformanceRules()) {
       context.used = Contains(comparison.rules, rule.id);

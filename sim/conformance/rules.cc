@@ -331,6 +331,22 @@ bool CopiedMerged(const RuleContext& context, const SerialStep& model,
                      });
 }
 
+// Pages of a file without a device that were dropped from the page cache in the
+// model and not on the host.
+bool KeptDropped(const RuleContext& context, const SerialStep& model,
+                 const SerialStep& host) {
+  if (!context.dropped || model.op->kind != OpKind::kMincore ||
+      model.value != 0 || host.value != 0 || model.loaded == host.loaded ||
+      Closed(model.maps) != Closed(host.maps)) {
+    return false;
+  }
+  const Range range = RangeOf(model.below, model.op->length);
+  return std::any_of(context.model_before.begin(), context.model_before.end(),
+                     [&](const MapLine& line) {
+                       return line.file >= 0 && PiecesIn({line}, range) == 1;
+                     });
+}
+
 // ---- locks, brk, msync ----
 
 // Some line of the range, told by `is`.
@@ -418,6 +434,10 @@ const std::vector<ConformanceRule>& ConformanceRules() {
        "mappings are one, as it stores after each",
        "others are one, by merge-anon-vma", "host-mincore-merged.litmus",
        AnsweredMerged, false},
+      {"fadvise-no-device", "4.14", "mincore",
+       "POSIX_FADV_DONTNEED drops clean pages of a file of tmpfs",
+       "it does nothing with a file that has no device behind it",
+       "host-fadvise-no-device.litmus", KeptDropped, false},
       {"mincore-forked", "6.18 or before", "mincore",
        "in a child of fork, pages of a mapping without an anon_vma are not in "
        "memory until they are used: their ptes were not copied",

@@ -22,7 +22,8 @@ struct RuleContext {
   // The rule explained an earlier step of this run, so that the two came to
   // this step from different states.
   bool used = false;
-  bool forked = false;  // the step's process began by fork
+  bool forked = false;   // the step's process began by fork
+  bool dropped = false;  // a file was dropped from the page cache before
 };
 
 struct ConformanceRule {
