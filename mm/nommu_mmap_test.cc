@@ -371,8 +371,14 @@ TEST_F(NommuMmapTest, TheBusAnswersOrTheSignalDoes) {
   ASSERT_GT(at, 0);
   EXPECT_EQ(StoreSignal(0x1000), SIGBUS);
   EXPECT_EQ(StoreSignal(0xfffff000), SIGBUS);
-  // Memory that is nobody's answers as well as one's own.
-  EXPECT_EQ(StoreSignal(static_cast<kulong>(at) + PAGE_SIZE), 0);
+  // Memory that is nobody's answers as well as one's own, unless somebody
+  // looks.
+  const kulong nobodys = static_cast<kulong>(at) + PAGE_SIZE;
+#if defined(__SANITIZE_ADDRESS__)
+  EXPECT_DEATH(StoreSignal(nobodys), "use-after-poison");
+#else
+  EXPECT_EQ(StoreSignal(nobodys), 0);
+#endif
   // Stores to ROM do nothing.
   EXPECT_EQ(StoreSignal(kRom + 5), 0);
   EXPECT_EQ(UserLoad(kRom + 5), 0u);

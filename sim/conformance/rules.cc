@@ -386,11 +386,12 @@ bool ShrankNoHeap(const RuleContext& context, const SerialStep& model,
 
 constexpr uint32_t kAdviceRemove = 9;
 
+// The host, too, may say EACCES: of something behind it in the range.
 bool RemovedReadOnly(const RuleContext& context, const SerialStep& model,
                      const SerialStep& host) {
   return model.op->kind == OpKind::kMadvise &&
          model.op->advice == kAdviceRemove && model.value == -kEacces &&
-         host.value != -kEacces && Closed(model.maps) == Closed(host.maps) &&
+         Closed(model.maps) == Closed(host.maps) &&
          AnyWithin(context.host_before, RangeOf(model.below, model.op->length),
                    [](const MapLine& line) {
                      static const uint32_t kMayWrite = ParseVmFlags("sh mw");
