@@ -218,7 +218,10 @@ class Generator {
       case 8:
         op = New(OpKind::kReadInto);
         op.address = AccessAddress(1);
-        op.file = File();
+        // A page read into itself comes out as the copy's loop has it.
+        do {
+          op.file = File();
+        } while (op.file == kMemoryFile);
         op.offset.pages = Below(7);
         op.offset.bytes = OneIn(2) ? 0 : Below(4096);
         op.size = 1 + Below(OneIn(2) ? 16 : 3 * kPageBytes);
